@@ -1,0 +1,46 @@
+# circuit-claims. `make` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install claims test test-slow lint calibration organism clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+install: $(STAMP) ## make the environment in .venv
+
+claims: $(STAMP) ## judge the paper's claims on the embedded model (reports/latest.json)
+	$(BIN)/python -m pytest claims/ $(ARGS)
+
+test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(STAMP) ## the slow tests (under 30 minutes)
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(STAMP) ## ruff (with its fixes) and mypy
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/mypy
+
+calibration: $(STAMP) ## simulate every statistical rule and write docs/calibration.md
+	$(BIN)/python -m circuit_claims.judge.calibration
+
+organism: $(STAMP) ## render the clips and train the embedded models again (about an hour)
+	$(BIN)/python -m circuit_claims.organisms.make all
+
+clean: ## remove the environment and everything measured
+	rm -rf $(VENV) .circuit-cache reports/latest.*

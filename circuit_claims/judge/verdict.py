@@ -1,0 +1,279 @@
+"""From evidence and expectation to a verdict.
+
+The rules are those of the documentation: *supported* needs the interval inside the expectation and,
+for a `means` claim, a contrast with every declared control; *refuted* needs the interval outside, or
+a control that is shown equivalent; everything else is *inconclusive*. A point estimate never decides
+a scientific claim.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from circuit_claims.judge.claim import Claim, Control, Evidence, Kind, Outcome, Quantifier, Verdict
+from circuit_claims.judge.expectation import Expectation
+
+if TYPE_CHECKING:
+    from circuit_claims.judge.intervals import Interval
+
+LEVEL = 0.95
+MIN_PAIRS = 5
+"""Below five pairs no exact sign-flip test reaches 5 % and no interval is trusted to decide."""
+
+
+def decide(claim: Claim, evidence: Evidence, expectation: Expectation, level: float = LEVEL) -> Verdict:
+    """Judge one part of a claim (or a claim without parts).
+
+    Raises:
+        ValueError: a value is not finite: measurements refuse such numbers, so this is a defect.
+    """
+    bad = [value for value in evidence.values if not isfinite(value)]
+    if bad:
+        raise ValueError(f"{claim.key}: {evidence.name} holds {bad[0]}, which is not a number to judge")
+    if not evidence.values:
+        why = "; ".join(sorted(set(evidence.undefined.values()))) or "nothing was measured"
+        return Verdict(Outcome.INCONCLUSIVE, "undefined", f"The measurement is undefined: {why}.")
+    if claim.kind in (Kind.EXACT, Kind.FORENSIC):
+        return _decide_exact(claim, evidence, expectation)
+    if evidence.artifact is not None and claim.kind is Kind.MEANS:
+        return replace(
+            _decide_interval(claim, evidence, expectation, level),
+            outcome=Outcome.ARTIFACT,
+            reason="method",
+            sentence=f"The number follows from the method, not from the model: {evidence.artifact}.",
+        )
+    if evidence.undefined:
+        some, why = len(evidence.undefined), sorted(set(evidence.undefined.values()))[0]
+        return replace(
+            _decide_interval(claim, evidence, expectation, level),
+            outcome=Outcome.INCONCLUSIVE,
+            reason="undefined",
+            sentence=f"Undefined for {some} of {some + len(evidence.values)} pairs: {why}.",
+        )
+    if len(evidence.values) == 1 and claim.kind is Kind.REPRODUCES:
+        return _decide_point(evidence, expectation)
+    return _decide_interval(claim, evidence, expectation, level)
+
+
+def quantify(
+    claim: Claim, parts: Sequence[tuple[Evidence, Expectation, Verdict]], expected: int, level: float = LEVEL
+) -> Verdict:
+    """The claim's verdict from all its parts, with the multiplicity of its quantifier.
+
+    "Each" is supported when every part is, each at `level` (an intersection-union test needs no
+    correction), and refuted when some part is at the Bonferroni level, which is where Holm's
+    procedure starts. "Any" is the mirror image. Source: Berger (1982) for the intersection-union
+    test, Holm (1979).
+    """
+    if len(parts) < expected:
+        return Verdict(
+            Outcome.INCOMPLETE, "parts", f"{expected - len(parts)} of {expected} parts were not judged."
+        )
+    if claim.quantifier is None:
+        return parts[0][2]
+    verdicts = [verdict for _, _, verdict in parts]
+    outcomes = [verdict.outcome for verdict in verdicts]
+    for stop in (Outcome.ERROR, Outcome.INCOMPLETE):
+        if stop in outcomes:
+            return Verdict(stop, "parts", f"{outcomes.count(stop)} of {expected} parts ended in {stop}.")
+    if all(outcome is Outcome.NOT_APPLICABLE for outcome in outcomes):
+        return verdicts[0]
+    corrected = 1 - (1 - level) / len(parts)
+    strict = [
+        decide(claim, evidence, expectation, corrected).outcome
+        if verdict.outcome in (Outcome.SUPPORTED, Outcome.REFUTED)
+        else verdict.outcome
+        for evidence, expectation, verdict in parts
+    ]
+    each = claim.quantifier is Quantifier.EACH
+    needs_all, needs_one = (
+        (Outcome.SUPPORTED, Outcome.REFUTED) if each else (Outcome.REFUTED, Outcome.SUPPORTED)
+    )
+    if Outcome.ARTIFACT in outcomes:
+        which, reason = Outcome.ARTIFACT, "method"
+    elif all(outcome is needs_all for outcome in outcomes):
+        which, reason = needs_all, verdicts[0].reason
+    elif needs_one in strict:
+        which, reason = needs_one, verdicts[strict.index(needs_one)].reason
+    else:
+        which, reason = Outcome.INCONCLUSIVE, "parts"
+    return _summary(claim, which, reason, verdicts)
+
+
+def _summary(claim: Claim, which: Outcome, reason: str, verdicts: Sequence[Verdict]) -> Verdict:
+    """A quantified claim's verdict; its numbers are those of the part that decides against it most."""
+    counts = {outcome: sum(v.outcome is outcome for v in verdicts) for outcome in Outcome}
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    measured = [v for v in verdicts if v.estimate is not None]
+    if not measured:
+        return Verdict(which, reason, f"Of {len(verdicts)} parts: {told}.")
+    estimates = [v.estimate for v in measured if v.estimate is not None]
+    return Verdict(
+        which,
+        reason,
+        f"Of {len(verdicts)} parts: {told}; estimates from {min(estimates):.3g} to {max(estimates):.3g}.",
+        estimate=sum(estimates) / len(estimates),
+        low=min(estimates),
+        high=max(estimates),
+        n=min(v.n for v in measured),
+        method=f"range of estimates over {claim.over}",
+    )
+
+
+def _decide_exact(claim: Claim, evidence: Evidence, expectation: Expectation) -> Verdict:
+    """Every value has to hold; the estimate is the value farthest from the expectation's middle."""
+    failing = [value for value in evidence.values if not expectation.holds(value)]
+    worst = max(evidence.values, key=lambda v: abs(v - _middle(expectation)))
+    n = len(evidence.values)
+    if evidence.undefined:
+        why = sorted(set(evidence.undefined.values()))[0]
+        return Verdict(
+            Outcome.INCONCLUSIVE,
+            "undefined",
+            f"Undefined for {len(evidence.undefined)} of {n + len(evidence.undefined)} pairs: {why}.",
+            estimate=worst,
+            n=n,
+            method="every value",
+        )
+    if not failing:
+        return Verdict(
+            Outcome.SUPPORTED,
+            "",
+            f"{_capital(evidence.name)} is {expectation.words} in every one of {n}: worst {worst:.6g}.",
+            estimate=worst,
+            n=n,
+            method="every value",
+            bound=worst,
+        )
+    return Verdict(
+        Outcome.REFUTED,
+        "value",
+        f"{_capital(evidence.name)} is not {expectation.words} in {len(failing)} of {n}: worst {worst:.6g}.",
+        estimate=worst,
+        n=n,
+        method="every value",
+        bound=worst,
+    )
+
+
+def _middle(expectation: Expectation) -> float:
+    ends = [end for end in (expectation.low, expectation.high) if isfinite(end)]
+    return sum(ends) / len(ends)
+
+
+def _decide_point(evidence: Evidence, expectation: Expectation) -> Verdict:
+    """One pair: a reproduction is judged by the value itself, at the published rounding."""
+    value = evidence.values[0]
+    holds = expectation.widened(evidence.rounding).holds(value)
+    return Verdict(
+        Outcome.SUPPORTED if holds else Outcome.REFUTED,
+        "" if holds else "value",
+        f"{_capital(evidence.name)} is {value:.4g} on the one pair; asserted is {expectation.words}.",
+        estimate=value,
+        n=1,
+        method="point value",
+        bound=value,
+    )
+
+
+def _decide_interval(claim: Claim, evidence: Evidence, expectation: Expectation, level: float) -> Verdict:
+    from circuit_claims.judge.intervals import interval
+
+    # An equivalence test at 5 % is a 90 % interval inside the bound (two one-sided tests).
+    used = 1 - 2 * (1 - level) if expectation.kind == "negligible" else level
+    found = interval(evidence.values, evidence.groups or None, evidence.clusters or None, level=used)
+    n = len(evidence.values)
+    if n < MIN_PAIRS or found.low is None or found.high is None:
+        return Verdict(
+            Outcome.INCONCLUSIVE,
+            "too few pairs",
+            f"{n} {'pair decides' if n == 1 else 'pairs decide'} nothing: at least {MIN_PAIRS} are needed.",
+            estimate=found.estimate,
+            n=n,
+            method="point value",
+        )
+    low, high = found.low, found.high
+    numbers = f"{found.estimate:.3g} [{low:.3g}, {high:.3g}], n = {n}"
+    base = Verdict(
+        Outcome.INCONCLUSIVE,
+        "straddles",
+        f"{_capital(evidence.name)} is {numbers}, which straddles {expectation.words}.",
+        estimate=found.estimate,
+        low=low,
+        high=high,
+        level=used,
+        n=n,
+        method=found.method,
+        bound=expectation.deciding(low, high),
+    )
+    if expectation.excludes(low, high):
+        return replace(
+            base,
+            outcome=Outcome.REFUTED,
+            reason="value",
+            sentence=f"{_capital(evidence.name)} is {numbers}; asserted is {expectation.words}.",
+        )
+    if claim.kind is Kind.MEANS:
+        return _gate(base, evidence, expectation, level, numbers)
+    if expectation.contains(low, high):
+        return replace(
+            base,
+            outcome=Outcome.SUPPORTED,
+            reason="",
+            sentence=f"{_capital(evidence.name)} is {numbers}, which is {expectation.words}.",
+        )
+    return base
+
+
+def _gate(
+    base: Verdict, evidence: Evidence, expectation: Expectation, level: float, numbers: str
+) -> Verdict:
+    """Let a `means` claim through only by its contrasts with the declared controls."""
+    if not evidence.controls:
+        if not expectation.contains(base.low or 0.0, base.high or 0.0):
+            return base
+        return replace(
+            base,
+            reason="no contrast",
+            sentence=f"{_capital(evidence.name)} is {numbers}, which is {expectation.words}, "
+            "but no control was contrasted, so it is not shown to be about the outcome.",
+        )
+    contrasts = []
+    failed: list[str] = []
+    for control in evidence.controls:
+        difference = _contrast(evidence, control, level)
+        contrasts.append({"control": control.name, **asdict(difference)})
+        if difference.low is None or difference.high is None or not difference.low > 0:
+            failed.append(control.name)
+    gated = replace(base, contrasts=tuple(contrasts))
+    if not expectation.contains(base.low or 0.0, base.high or 0.0):
+        return gated
+    if not failed:
+        names = ", ".join(control.name for control in evidence.controls)
+        return replace(
+            gated,
+            outcome=Outcome.SUPPORTED,
+            reason="",
+            sentence=f"{_capital(evidence.name)} is {numbers}, which is {expectation.words} "
+            f"and more than in {names}.",
+        )
+    return replace(
+        gated,
+        reason="contrast",
+        sentence=f"{_capital(evidence.name)} is {numbers}, which is {expectation.words}, "
+        f"but not shown to exceed {', '.join(failed)}.",
+    )
+
+
+def _contrast(evidence: Evidence, control: Control, level: float) -> "Interval":
+    from circuit_claims.judge.intervals import interval
+
+    if not control.paired or len(control.values) != len(evidence.values):
+        raise ValueError(f"control {control.name!r} is not paired with {evidence.name!r}")
+    differences = [a - b for a, b in zip(evidence.values, control.values, strict=True)]
+    return interval(differences, evidence.groups or None, evidence.clusters or None, level=level)
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
