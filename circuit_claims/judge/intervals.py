@@ -61,7 +61,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class TTest:
+class PValues:
     """One-sided p-values of a mean against a threshold, for rules that need p (Holm) and not an interval."""
 
     greater: float
@@ -140,7 +140,8 @@ def interval(
         values: one number a pair, in any unit.
         groups: the action of each pair. Used where every action has two units; otherwise the interval is
             unstratified, which is wider: differences between actions then count as noise.
-        clusters: one id a pair, equal where pairs share a clip (`clip_clusters`). Resampled together.
+        clusters: the clips of each pair (a tuple of names), or one id a pair. Pairs that share a clip,
+            directly or through other pairs, are one unit and are resampled together.
         level: two-sided coverage.
         seed: of the bootstrap.
         resamples: of the bootstrap.
@@ -170,7 +171,7 @@ def interval(
 
 def t_test(
     values: Sequence[float], threshold: float = 0.0, groups: Labels = None, clusters: Labels = None
-) -> TTest:
+) -> PValues:
     """One-sided t tests of the stratified mean: the p-values that belong to `interval`'s t method.
 
     H0 (greater): mean <= threshold; t = (mean - threshold) / se with Satterthwaite's df (`scipy.stats.t`). A
@@ -179,12 +180,12 @@ def t_test(
     """
     strata, n = _strata(finite(values), groups, clusters)
     if n == 1:
-        return TTest(1.0, 1.0)
+        return PValues(1.0, 1.0)
     gap = _mean(strata) - threshold
     se, df = _standard_error(strata)
     if se == 0:
-        return TTest(0.0 if gap > 0 else 1.0, 0.0 if gap < 0 else 1.0)
-    return TTest(float(stats.t.sf(gap / se, df)), float(stats.t.cdf(gap / se, df)))
+        return PValues(0.0 if gap > 0 else 1.0, 0.0 if gap < 0 else 1.0)
+    return PValues(float(stats.t.sf(gap / se, df)), float(stats.t.cdf(gap / se, df)))
 
 
 def equivalence(
@@ -209,38 +210,35 @@ def equivalence(
     return Equivalence(narrow, bound, max(above, below), narrow.within(-bound, bound))
 
 
-def clip_clusters(clips: Sequence[Sequence[Hashable]]) -> tuple[int, ...]:
-    """A cluster id for each pair: the same for pairs that share a clip, directly or through others."""
-    ids = list(range(len(clips)))
-    owner: dict[Hashable, int] = {}
-    for pair, names in enumerate(clips):
-        for name in names:
-            other = ids[owner.setdefault(name, pair)]
-            ids = [other if cluster == ids[pair] else cluster for cluster in ids]
-    return tuple(ids)
+def units_of(clusters: Sequence[Hashable]) -> tuple[int, ...]:
+    """The unit of each pair: pairs that share a clip, directly or through other pairs, get the same number.
+
+    A label is a tuple of clip names, or any other single id.
+    """
+    units = list(range(len(clusters)))
+    first: dict[Hashable, int] = {}
+    for pair, label in enumerate(clusters):
+        for clip in label if isinstance(label, tuple) else (label,):
+            mine, other = units[pair], units[first.setdefault(clip, pair)]
+            units = [other if unit == mine else unit for unit in units]
+    return tuple(units)
 
 
 def _strata(array: NDArray[np.float64], groups: Labels, clusters: Labels) -> tuple[list[_Stratum], int]:
     """Units by action, and their number. Unstratified where an action has a single unit or shares one."""
-    actions = _codes(groups, len(array), "groups")
-    units = _codes(clusters, len(array), "clusters") if clusters is not None else np.arange(len(array))
+    for labels, name in ((groups, "groups"), (clusters, "clusters")):
+        if labels is not None and len(labels) != len(array):
+            raise ValueError(f"{name} has {len(labels)} labels for {len(array)} values: one a pair is needed")
+    units = np.array(units_of(clusters)) if clusters is not None else np.arange(len(array))
     n = len(set(units.tolist()))
+    code = {action: k for k, action in enumerate(dict.fromkeys(groups or ()))}
+    actions = np.array([code[action] for action in groups]) if groups else np.zeros(len(array), dtype=int)
     shared = len(set(zip(actions.tolist(), units.tolist(), strict=True))) > n
     by_action = [] if shared else [actions == action for action in np.unique(actions)]
     strata = [_stratum(array[chosen], units[chosen]) for chosen in by_action]
     if not strata or min(stratum.n for stratum in strata) < 2:
         strata = [_stratum(array, units)]
     return strata, n
-
-
-def _codes(labels: Labels, n: int, name: str) -> NDArray[np.int64]:
-    """Labels as integers in order of first appearance; all alike where there are none."""
-    if labels is None:
-        return np.zeros(n, dtype=np.int64)
-    if len(labels) != n:
-        raise ValueError(f"{name} has {len(labels)} labels for {n} values: one a pair is needed")
-    seen: dict[Hashable, int] = {}
-    return np.array([seen.setdefault(label, len(seen)) for label in labels], dtype=np.int64)
 
 
 def _stratum(array: NDArray[np.float64], units: NDArray[np.int64]) -> _Stratum:

@@ -1,0 +1,143 @@
+"""How large an effect is, and how many pairs it takes to see it.
+
+Effect sizes stand beside a verdict and decide nothing. The numbers of pairs are what an "inconclusive: too
+few pairs" tells its reader to collect.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import integrate, stats
+
+from circuit_claims.judge.intervals import Interval, finite
+
+MOST = 100_000
+"""Pairs beyond which the answer is "no number of pairs that anyone has"."""
+
+
+def hedges_g(values: Sequence[float]) -> float:
+    """Standardised mean of paired values: g_z = (mean / sd) (1 - 3 / (4n - 5)).
+
+    Descriptive (Hedges 1981; the correction makes it nearly unbiased). 0 for values that are all zero;
+    infinite, with the mean's sign, for other values without spread.
+
+    Raises:
+        ValueError: fewer than two pairs, NaN.
+    """
+    array = finite(values)
+    n = len(array)
+    if n < 2:
+        raise ValueError("a standardised effect needs two pairs")
+    if np.ptp(array) == 0:
+        return 0.0 if array[0] == 0 else math.copysign(math.inf, array[0])
+    return float(array.mean() / array.std(ddof=1)) * (1 - 3 / (4 * n - 5))
+
+
+def sign_fraction(values: Sequence[float], level: float = 0.95) -> Interval:
+    """Share of pairs with a positive value, with its exact interval (Clopper & Pearson 1934).
+
+    `scipy.stats.binomtest(...).proportion_ci("exact")`, which covers at least `level`. A zero is not
+    positive.
+    """
+    array = finite(values)
+    k, n = int(np.sum(array > 0)), len(array)
+    found = stats.binomtest(k, n).proportion_ci(confidence_level=level, method="exact")
+    share = k / n
+    sd = math.sqrt(share * (1 - share) * n / (n - 1)) if n > 1 else math.inf
+    return Interval(share, float(found.low), float(found.high), level, n, "exact binomial", sd)
+
+
+def hodges_lehmann(values: Sequence[float]) -> float:
+    """Median of the Walsh averages (x_i + x_j) / 2, i <= j (Hodges & Lehmann 1963). Descriptive."""
+    array = finite(values)
+    i, j = np.triu_indices(len(array))
+    return float(np.median((array[i] + array[j]) / 2))
+
+
+def pairs_for_sign_flip(alpha: float = 0.05, parts: int = 1, two_sided: bool = False) -> int:
+    """Fewest pairs with which a sign-flip test can reach alpha / parts, all signs being alike.
+
+    2^-n <= alpha / parts one-sided, 2^(1-n) two-sided; below this number no data can reject.
+    """
+    if not 0 < alpha < 1 or parts < 1:
+        raise ValueError(f"alpha lies between 0 and 1 and parts are at least 1, not {alpha} and {parts}")
+    return math.ceil(-math.log2(alpha / parts) - 1e-12) + two_sided
+
+
+def pairs_for_margin(sd: float, margin: float, level: float = 0.95, power: float = 0.8) -> int | None:
+    """Fewest pairs whose t interval excludes a value at this distance, with the given power.
+
+    Power = P(T > t_{(1 + level) / 2, n - 1}), T noncentral t with n - 1 degrees of freedom and noncentrality
+    sqrt(n) margin / sd (`scipy.stats.nct`). None where no number up to `MOST` is enough.
+    """
+    _planned(sd, margin, level, power)
+    if margin == 0:
+        return None
+    if sd == 0:
+        return 2
+
+    def reached(n: int) -> bool:
+        critical = float(stats.t.ppf((1 + level) / 2, n - 1))
+        return float(stats.nct.sf(critical, n - 1, math.sqrt(n) * margin / sd)) >= power
+
+    return _fewest(reached)
+
+
+def pairs_for_equivalence(sd: float, bound: float, alpha: float = 0.05, power: float = 0.8) -> int | None:
+    """Fewest pairs whose 1 - 2 alpha interval lies inside (-bound, bound) when the true mean is 0.
+
+    Power = E_s[2 Phi((bound sqrt n - t_{1 - alpha, n - 1} s) / sd) - 1]_+ with s over the chi distribution
+    (Phillips 1990). None where no number up to `MOST` is enough.
+    """
+    _planned(sd, bound, 1 - 2 * alpha, power)
+    if bound == 0:
+        return None
+    if sd == 0:
+        return 2
+
+    def reached(n: int) -> bool:
+        critical = float(stats.t.ppf(1 - alpha, n - 1))
+        reach = bound * math.sqrt(n) / sd
+        spread = stats.chi(n - 1, scale=1 / math.sqrt(n - 1))
+        last = min(reach / critical, float(spread.ppf(1 - 1e-12)))
+        found, _ = integrate.quad(
+            lambda s: (2 * stats.norm.cdf(reach - critical * s) - 1) * spread.pdf(s),
+            float(spread.ppf(1e-12)),
+            last,
+        )
+        return bool(found >= power)
+
+    return _fewest(reached)
+
+
+def pairs_needed(found: Interval, threshold: float, power: float = 0.8) -> int | None:
+    """Pairs with which an interval like this one would decide about a threshold, if its estimate is right.
+
+    For the message of an inconclusive verdict. None where the estimate lies on the threshold, or nothing is
+    known of the spread (a single pair).
+    """
+    if not math.isfinite(found.sd):
+        return None
+    return pairs_for_margin(found.sd, abs(found.estimate - threshold), found.level, power)
+
+
+def _planned(sd: float, margin: float, level: float, power: float) -> None:
+    if not (math.isfinite(sd) and sd >= 0 and math.isfinite(margin) and margin >= 0):
+        raise ValueError(f"sd and margin are finite and not negative, not {sd} and {margin}")
+    if not (0 < level < 1 and 0 < power < 1):
+        raise ValueError(f"level and power lie between 0 and 1, not {level} and {power}")
+
+
+def _fewest(reached: Callable[[int], bool]) -> int | None:
+    """The smallest n >= 2 that reaches the power, by doubling and bisection."""
+    high = 2
+    while not reached(high):
+        high *= 2
+        if high > MOST:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
