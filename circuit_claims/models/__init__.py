@@ -1,0 +1,1 @@
+"""What is under test: a model as a residual stream and its writes."""
