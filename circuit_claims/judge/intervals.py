@@ -291,7 +291,7 @@ def _bca(
         for index, deviation, stratum in zip(drawn, deviations, strata, strict=True):
             weight = stratum.counts.sum() / pairs
             total += weight * deviation[index].sum(axis=axis) / stratum.counts[index].sum(axis=axis)
-        return total
+        return np.round(total, 10)  # equal means drawn in another order are ties, and BCa counts them
 
     # What the plug-in variance of the bootstrap lacks: (n_h - 1) / n_h in every action.
     weights = [(float(s.counts.sum()) / pairs) ** 2 * s.variance_of_mean() for s in strata]

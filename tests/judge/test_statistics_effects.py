@@ -1,0 +1,106 @@
+"""Effect sizes by hand, and numbers of pairs against published tables and simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circuit_claims.judge import statistics
+from circuit_claims.judge.effects import (
+    hedges_g,
+    hodges_lehmann,
+    pairs_for_equivalence,
+    pairs_for_margin,
+    pairs_needed,
+    sign_fraction,
+)
+from circuit_claims.judge.intervals import interval
+
+samples = st.lists(st.floats(-100, 100).map(lambda x: round(x, 2)), min_size=2, max_size=10)
+
+
+def test_hedges_g_by_hand() -> None:
+    # mean 3, sd sqrt(2.5), five pairs: correction 1 - 3/15
+    assert hedges_g([1, 2, 3, 4, 5]) == pytest.approx(3 / math.sqrt(2.5) * 0.8)
+    assert hedges_g([2.0, 2.0]) == math.inf
+    assert hedges_g([-2.0, -2.0]) == -math.inf
+    assert hedges_g([0.0, 0.0]) == 0.0
+
+
+def test_sign_fraction_is_exact() -> None:
+    found = sign_fraction([1.0, 2.0, 0.5, 0.1, 3.0])
+    # All five positive: the lower bound solves p^5 = 0.025.
+    assert (found.estimate, found.low, found.high) == (1.0, pytest.approx(0.025**0.2), 1.0)
+    assert sign_fraction([0.0, 1.0]).estimate == 0.5
+    assert sign_fraction([1.0]).low == pytest.approx(0.025)
+
+
+def test_hodges_lehmann_by_hand() -> None:
+    # Walsh averages of 0, 1, 10: 0, .5, 5, 1, 5.5, 10
+    assert hodges_lehmann([0, 1, 10]) == 3.0
+    assert hodges_lehmann([4.0]) == 4.0
+
+
+@given(samples, st.floats(0.1, 10), st.floats(-10, 10))
+def test_effects_follow_shift_scale_and_sign(values: list[float], scale: float, shift: float) -> None:
+    moved = [scale * value + shift for value in values]
+    assert hodges_lehmann(moved) == pytest.approx(scale * hodges_lehmann(values) + shift, abs=1e-6)
+    assert hodges_lehmann([-value for value in values]) == pytest.approx(-hodges_lehmann(values))
+    assert hedges_g([-value for value in values]) == pytest.approx(-hedges_g(values))
+
+
+@pytest.mark.parametrize(("effect", "pairs"), [(0.5, 27), (0.8, 12), (1.0, 8), (1.5, 5)])
+def test_pairs_for_a_one_sided_paired_t(effect: float, pairs: int) -> None:
+    """80 % power one-sided at 5 %: the published values; `level` 0.90 is its two-sided interval."""
+    assert pairs_for_margin(1.0, effect, level=0.9) == pairs
+
+
+@pytest.mark.parametrize(("ratio", "low", "high"), [(0.5, 4, 5), (1.0, 10, 12), (1.5, 20, 30), (2.0, 35, 40)])
+def test_pairs_for_equivalence(ratio: float, low: int, high: int) -> None:
+    found = pairs_for_equivalence(ratio, 1.0)
+    assert found is not None
+    assert low <= found <= high
+
+
+@pytest.mark.parametrize("ratio", [0.7, 1.2])
+def test_power_of_equivalence_by_simulation(ratio: float) -> None:
+    n = pairs_for_equivalence(ratio, 1.0)
+    assert n is not None
+    draws = np.random.default_rng(0).normal(0, ratio, (4_000, n))
+    from scipy import stats
+
+    reach = stats.t.ppf(0.95, n - 1) * draws.std(axis=1, ddof=1) / math.sqrt(n)
+    power = np.mean(np.abs(draws.mean(axis=1)) + reach < 1)
+    assert 0.78 < power < 0.93
+
+
+def test_pairs_needed_by_an_interval() -> None:
+    found = interval([0.5, 0.7, 0.3, 0.6, 0.4])
+    assert pairs_needed(found, 0.45) == pairs_for_margin(found.sd, 0.05)
+    assert pairs_needed(found, 0.45) > 60
+    assert pairs_needed(found, 0.5) is None
+    assert pairs_needed(interval([0.5]), 0.4) is None
+    assert pairs_needed(interval([0.5, 0.5]), 0.4) == 2
+
+
+def test_impossible_plans() -> None:
+    assert pairs_for_margin(1.0, 1e-6) is None
+    assert pairs_for_margin(1.0, 0.0) is None
+    assert pairs_for_equivalence(1.0, 0.0) is None
+    with pytest.raises(ValueError, match="finite"):
+        pairs_for_margin(math.nan, 1.0)
+    with pytest.raises(ValueError, match="power"):
+        pairs_for_margin(1.0, 1.0, power=1.0)
+    with pytest.raises(ValueError, match="two pairs"):
+        hedges_g([1.0])
+    with pytest.raises(ValueError, match="no values"):
+        sign_fraction([])
+    with pytest.raises(ValueError, match="NaN"):
+        hodges_lehmann([math.nan])
+
+
+def test_the_list_of_statistics_is_complete_and_sorted() -> None:
+    assert statistics.__all__ == sorted(statistics.__all__)
+    assert all(callable(getattr(statistics, name)) for name in statistics.__all__)

@@ -1,0 +1,196 @@
+"""Intervals and tests of a mean over pairs: known answers, symmetries, and samples that break naive code."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from circuit_claims.judge.intervals import Interval, equivalence, interval, t_test, units_of
+
+numbers = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))
+samples = st.lists(numbers, min_size=2, max_size=12)
+large = st.lists(numbers, min_size=20, max_size=30)
+mixed = st.one_of(samples, large)
+
+
+def close(found: Interval, low: float, high: float, tolerance: float = 1e-9) -> bool:
+    return found.low == pytest.approx(low, abs=tolerance) and found.high == pytest.approx(high, abs=tolerance)
+
+
+def test_small_samples_get_students_interval() -> None:
+    values = [0.91, 1.02, 0.87, 1.10, 0.95, 0.99]
+    known = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    found = interval(values)
+    assert close(found, known.low, known.high)
+    assert (found.method, found.n, found.level) == ("t", 6, 0.95)
+    assert found.sd == pytest.approx(np.std(values, ddof=1))
+
+
+def test_stratified_by_hand() -> None:
+    # Two actions of two: means 1 and 11, variances 2 and 8; Var = (2/2 + 8/2) / 4 = 1.25,
+    # df = 1.25^2 / (0.25^2 + 1^2) = 1.470588; differences between actions are no noise.
+    found = interval([0, 2, 9, 13], ["a", "a", "b", "b"])
+    reach = stats.t.ppf(0.975, 1.25**2 / (0.25**2 + 1)) * math.sqrt(1.25)
+    assert close(found, 6 - reach, 6 + reach)
+    assert found.method == "t, stratified by 2 actions"
+
+
+def test_an_action_with_one_pair_makes_it_unstratified_and_wider() -> None:
+    values = [0.0, 0.1, 10.0]
+    assert interval(values, ["a", "a", "b"]) == interval(values)
+
+
+def test_pairs_that_share_a_clip_are_one_unit() -> None:
+    # Three clips, each reused by two pairs: as wide as the three means.
+    values = [1.0, 1.2, 3.0, 3.2, 5.0, 5.2]
+    found = interval(values, clusters=["x", "x", "y", "y", "z", "z"])
+    known = interval([1.1, 3.1, 5.1])
+    assert found.n == 3
+    assert close(found, known.low, known.high)
+
+
+def test_clusters_of_unequal_size_keep_the_plain_mean() -> None:
+    found = interval([1.0, 1.0, 1.0, 5.0], clusters=[0, 0, 0, 1])
+    assert found.estimate == 2.0
+    # Linearised ratio: residuals 3 (1 - 2) = -3 and 1 (5 - 2) = 3; Var = 2 (9 + 9) / 4^2 = 2.25, se 1.5.
+    assert found.high - found.estimate == pytest.approx(1.5 * stats.t.ppf(0.975, 1))
+
+
+def test_units_follow_shared_clips_through_other_pairs() -> None:
+    units = units_of([("a", "b"), ("c", "d"), ("b", "c"), ("e", "f"), ("d", "g")])
+    assert units[0] == units[1] == units[2] == units[4] != units[3]
+    assert len(set(units_of(["a", "b", "a"]))) == 2
+
+
+def test_the_bootstrap_starts_at_twenty_and_needs_five_an_action() -> None:
+    values = np.random.default_rng(3).normal(size=20).tolist()
+    assert interval(values[:19]).method == "t"
+    assert interval(values).method == "expanded BCa bootstrap"
+    assert interval(values, list("aabb") * 5).method == "expanded BCa bootstrap, stratified by 2 actions"
+    assert interval(values, list(range(10)) * 2).method == "t, stratified by 10 actions"
+
+
+def test_the_bootstrap_agrees_with_t_where_t_is_right() -> None:
+    values = np.random.default_rng(5).normal(size=60).tolist()
+    known = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    width = known.high - known.low
+    assert close(interval(values), known.low, known.high, tolerance=0.08 * width)
+
+
+def test_the_bootstrap_leans_with_the_skew() -> None:
+    values = np.random.default_rng(1).exponential(size=40).tolist()
+    found = interval(values)
+    assert found.high - found.estimate > 1.1 * (found.estimate - found.low)
+
+
+@pytest.mark.parametrize("n", [2, 7, 20, 40])
+@pytest.mark.parametrize("value", [0.1, 100.0 / 3, 0.0, -1e-12])
+def test_a_sample_without_spread_is_its_value(n: int, value: float) -> None:
+    found = interval([value] * n)
+    assert (found.estimate, found.low, found.high, found.sd) == (value, value, value, 0.0)
+    assert found.method == "no spread"
+
+
+def test_actions_that_differ_without_spread_inside() -> None:
+    found = interval([1.0, 1.0, 3.0, 3.0], ["a", "a", "b", "b"])
+    assert (found.low, found.high) == (2.0, 2.0)
+
+
+def test_a_single_pair_decides_nothing() -> None:
+    found = interval([7.0])
+    assert (found.estimate, found.low, found.high, found.n) == (7.0, -math.inf, math.inf, 1)
+    assert not found.bounded
+    assert not found.excludes(1e9)
+    assert not found.within(-1e9, 1e9)
+    assert interval([7.0, 8.0], clusters=["same", "same"]).n == 1
+    assert t_test([7.0]).two_sided == 1.0
+    assert not equivalence([0.0], 0.5).equivalent
+
+
+@pytest.mark.parametrize("bad", [[], [math.nan], [1.0, math.inf], [1.0, math.nan, 2.0]])
+def test_what_is_no_number_is_refused(bad: list[float]) -> None:
+    for function in (interval, t_test):
+        with pytest.raises(ValueError, match="value"):
+            function(bad)
+    with pytest.raises(ValueError, match="value"):
+        equivalence(bad, 0.1)
+
+
+def test_labels_and_levels_are_checked() -> None:
+    with pytest.raises(ValueError, match="groups has 1 labels for 2 values"):
+        interval([1.0, 2.0], ["a"])
+    with pytest.raises(ValueError, match="clusters has 3 labels"):
+        interval([1.0, 2.0], clusters=["a", "b", "c"])
+    with pytest.raises(ValueError, match="level"):
+        interval([1.0, 2.0], level=95)
+    with pytest.raises(ValueError, match="positive number"):
+        equivalence([1.0, 2.0], 0.0)
+
+
+def test_t_test_is_scipys() -> None:
+    values = [0.3, 0.1, 0.5, -0.2, 0.4]
+    assert t_test(values, 0.1).greater == pytest.approx(
+        stats.ttest_1samp(values, 0.1, alternative="greater").pvalue
+    )
+    assert t_test(values, 0.1).less == pytest.approx(
+        stats.ttest_1samp(values, 0.1, alternative="less").pvalue
+    )
+    assert t_test(values, 0.1).two_sided == pytest.approx(stats.ttest_1samp(values, 0.1).pvalue)
+
+
+@pytest.mark.parametrize(("threshold", "greater", "less"), [(0.5, 0, 1), (1.0, 1, 1), (1.5, 1, 0)])
+def test_t_test_of_a_constant(threshold: float, greater: float, less: float) -> None:
+    found = t_test([1.0, 1.0, 1.0], threshold)
+    assert (found.greater, found.less) == (greater, less)
+
+
+def test_equivalence_is_two_one_sided_tests() -> None:
+    values = [0.01, -0.02, 0.015, 0.005, -0.01, 0.02]
+    one = stats.ttest_1samp(values, -0.05, alternative="greater").pvalue
+    two = stats.ttest_1samp(values, 0.05, alternative="less").pvalue
+    found = equivalence(values, 0.05)
+    assert found.p == pytest.approx(max(one, two))
+    assert found.equivalent
+    assert found.interval.level == pytest.approx(0.9)
+    assert not equivalence(values, 0.012).equivalent
+
+
+@given(mixed, st.floats(0.1, 50), st.floats(-100, 100))
+def test_scaling_and_shifting_the_values_does_so_to_the_interval(
+    values: list[float], scale: float, shift: float
+) -> None:
+    one, two = interval(values), interval([scale * value + shift for value in values])
+    tolerance = 1e-6 * (1 + scale * 1e3)
+    assert close(two, scale * one.low + shift, scale * one.high + shift, tolerance)
+
+
+@given(samples)
+def test_the_sign_of_the_values_is_a_convention(values: list[float]) -> None:
+    one, two = interval(values), interval([-value for value in values])
+    assert close(two, -one.high, -one.low, 1e-9)
+
+
+@given(samples, st.randoms(use_true_random=False))
+def test_the_order_of_pairs_does_not_matter(values: list[float], random: object) -> None:
+    labelled = [(value, index % 2) for index, value in enumerate(values)]
+    shuffled = list(labelled)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one = interval([value for value, _ in labelled], [group for _, group in labelled])
+    two = interval([value for value, _ in shuffled], [group for _, group in shuffled])
+    assert close(two, one.low, one.high, 1e-6)
+
+
+@given(mixed)
+def test_the_interval_holds_its_estimate_and_grows_with_the_level(values: list[float]) -> None:
+    narrow, wide = interval(values, level=0.8), interval(values, level=0.95)
+    assert narrow.low <= narrow.estimate <= narrow.high
+    assert wide.low <= narrow.low + 1e-9
+    assert narrow.high <= wide.high + 1e-9
+
+
+@given(large)
+def test_the_bootstrap_is_the_same_every_time(values: list[float]) -> None:
+    assert interval(values, seed=4, resamples=199) == interval(values, seed=4, resamples=199)

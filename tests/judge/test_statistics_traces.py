@@ -1,0 +1,123 @@
+"""Slope changes of delta traces, the descriptive knot, and monotone growth."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circuit_claims.judge.contrasts import paired_contrast
+from circuit_claims.judge.traces import monotone, one_knot, slope_change, slope_changes
+
+# The mean-token delta norms of one pair as the paper's notebook printed them, layers 0 to 11.
+PUBLISHED = (
+    75.2657, 68.4624, 69.5781, 68.9352, 75.0200, 100.4468,
+    121.1980, 133.3447, 145.7053, 171.5556, 202.6537, 270.0284,
+)  # fmt: skip
+
+
+def bent(onset: int, before: float = 0.0, after: float = math.log(2), layers: int = 12) -> list[float]:
+    """A trace that first grows at block `onset`."""
+    hinge = onset - 1
+    return [math.exp(before * at + (after - before) * max(at - hinge, 0)) for at in range(layers)]
+
+
+@pytest.mark.parametrize("onset", [3, 5, 8])
+def test_an_exact_bend_is_found_where_it_is(onset: int) -> None:
+    assert slope_changes([bent(onset)], onset)[0] == pytest.approx(math.log(2))
+    knot = one_knot(bent(onset))
+    assert knot.onset == onset
+    assert knot.before == pytest.approx(0, abs=1e-9)
+    assert knot.after == pytest.approx(math.log(2))
+    assert knot.bic_gain > 100
+
+
+def test_a_straight_trace_does_not_bend() -> None:
+    straight = bent(5, before=0.3, after=0.3)
+    assert slope_changes([straight], 5)[0] == pytest.approx(0, abs=1e-12)
+    assert one_knot(straight).bic_gain < 0
+
+
+def test_the_published_trace_bends_elsewhere_on_another_scale() -> None:
+    assert one_knot(PUBLISHED, scale="linear").onset == 9
+    assert one_knot(PUBLISHED, scale="log").onset == 4
+
+
+def test_log_of_zero_is_cut_off() -> None:
+    trace = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+    assert math.isfinite(slope_changes([trace], 5)[0])
+    assert slope_changes([trace], 5)[0] > 0
+    assert slope_changes([trace], 5) == pytest.approx(slope_changes([[7 * v for v in trace]], 5))
+    assert slope_changes([[0.0] * 9], 5) == (0.0,)
+    # A floor at the jitter makes a step out of noise as small as it is.
+    assert slope_changes([trace], 5, floor=0.5)[0] < slope_changes([trace], 5)[0] / 5
+
+
+def test_layers_name_the_columns() -> None:
+    with_embedding = [3.0, *bent(5)]
+    named = slope_changes([with_embedding[1:]], 5)
+    assert slope_changes([bent(5, layers=12)[2:]], 5, layers=range(2, 12)) == pytest.approx(named)
+    assert slope_changes([with_embedding], 5, layers=range(-1, 12))[0] > named[0]
+
+
+def test_over_pairs_it_is_an_interval() -> None:
+    generator = np.random.default_rng(0)
+    traces = [[v * math.exp(generator.normal(0, 0.05)) for v in bent(5)] for _ in range(8)]
+    found = slope_change(traces, 5)
+    assert found.low > 0.6
+    assert found.high < 0.8
+    assert found.n == 8
+
+
+def test_what_the_architecture_bends_is_no_onset_of_the_claim() -> None:
+    generator = np.random.default_rng(1)
+    draw = lambda: [[v * math.exp(generator.normal(0, 0.05)) for v in bent(5)] for _ in range(8)]  # noqa: E731
+    claim, control = draw(), draw()
+    assert slope_change(claim, 5).low > 0
+    assert not paired_contrast(slope_changes(claim, 5), slope_changes(control, 5)).excludes(0)
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=8, max_size=12), st.floats(0.01, 100))
+def test_the_unit_of_the_norm_does_not_matter_on_the_log_scale(trace: list[float], unit: float) -> None:
+    other = [unit * value for value in trace]
+    assert slope_changes([other], 4)[0] == pytest.approx(slope_changes([trace], 4)[0], abs=1e-9)
+
+
+@given(st.lists(st.floats(-100, 100), min_size=8, max_size=12))
+def test_turning_a_trace_over_turns_its_bend(trace: list[float]) -> None:
+    over = [-value for value in trace]
+    one, two = slope_changes([trace], 4, scale="linear")[0], slope_changes([over], 4, scale="linear")[0]
+    assert one == pytest.approx(-two, abs=1e-9)
+
+
+def test_monotone_needs_every_step() -> None:
+    steps = [[0.5, 0.4, 0.6], [0.4, 0.5, 0.5], [0.6, 0.45, 0.55], [0.5, 0.5, 0.5]]
+    assert monotone(steps).p < 0.01
+    assert monotone(steps).p == max(monotone(steps).increments)
+    stalled = [[*row[:2], sign * 0.01] for row, sign in zip(steps, (1, -1, 1, -1), strict=True)]
+    assert monotone(stalled).p > 0.3
+    assert monotone([[0.0, 1.0]] * 5).p == 1.0
+    assert monotone([[1.0, 1.0]] * 5).p == 0.0
+    assert monotone([[1.0, 1.0]]).p == 1.0
+
+
+def test_bad_traces_are_refused() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        slope_changes([[1.0, math.nan, 1.0, 1.0, 1.0]], 2)
+    with pytest.raises(ValueError, match="no values"):
+        slope_changes([], 2)
+    with pytest.raises(ValueError, match="not negative"):
+        slope_changes([[1.0, -1.0, 1.0, 1.0, 1.0]], 2)
+    with pytest.raises(ValueError, match="two layers before"):
+        slope_changes([bent(5)], 1)
+    with pytest.raises(ValueError, match="two layers before"):
+        slope_changes([bent(5)], 11)
+    with pytest.raises(ValueError, match="3 layers for traces of 12"):
+        slope_changes([bent(5)], 5, layers=[1, 2, 3])
+    with pytest.raises(ValueError, match="floor"):
+        slope_changes([bent(5)], 5, floor=0.0)
+    with pytest.raises(ValueError, match="five layers"):
+        one_knot([1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(ValueError, match="NaN"):
+        monotone([[math.nan]])
