@@ -1,0 +1,46 @@
+"""The delta trace: how far apart the streams of two clips are, layer by layer (the paper, section 4.1).
+
+    delta_l = mean_t ||x_l,t(positive) - x_l,t(negative)||
+
+It is cumulative, and the stream itself grows: the norms of both streams are kept to relate it to. At the
+embedding the CLS delta of a ViViT is exactly 0, since its CLS token has not yet read a pixel.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from circuit_claims.measure.patching import checked, one_clip
+from circuit_claims.measure.results import Apart, DeltaTrace
+from circuit_claims.models.residual import ResidualModel, walk
+
+__all__ = ["Apart", "DeltaTrace", "delta_trace"]
+
+STREAMS = ("resid_pre", "resid_post")
+
+
+def delta_trace(model: ResidualModel, positive_pixels: Tensor, negative_pixels: Tensor) -> DeltaTrace:
+    """Trace two clips, each `[frame, 3, h, w]`, through the embedding and every block.
+
+    Raises MeasurementError for clips of the wrong shape, and for NaN or Inf.
+    """
+    with torch.inference_mode():
+        runs = [
+            checked(model, role, walk(model, one_clip(model, pixels, role)))
+            for role, pixels in (("positive", positive_pixels), ("negative", negative_pixels))
+        ]
+        trace: list[Apart] = []
+        for (site, positive), (_, negative) in zip(*runs, strict=True):
+            if site.kind in STREAMS:
+                cls = _norms(model.cls(positive), model.cls(negative))
+                trace.append(Apart(*cls, *_norms(positive[0], negative[0])))
+        summary = _norms(model.readout(positive).summary, model.readout(negative).summary)
+    return DeltaTrace(trace[0], tuple(trace[1:]), *summary)
+
+
+def _norms(positive: Tensor, negative: Tensor) -> tuple[float, float, float]:
+    """Mean over tokens of the norms of (positive - negative, positive, negative), each `[token, d_model]`."""
+    p, n = positive.to("cpu", torch.float64), negative.to("cpu", torch.float64)
+    delta, of_positive, of_negative = (float(value.norm(dim=-1).mean()) for value in (p - n, p, n))
+    return delta, of_positive, of_negative
