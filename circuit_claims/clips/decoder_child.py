@@ -1,0 +1,226 @@
+"""The decoder's own process: reads clips one after another, and may hang, crash or print as it likes.
+
+`decode.Decoder` starts this file as a script and kills it when a clip takes too long. It imports
+nothing of the package, so that it starts quickly. A request is a line of JSON with an absolute path.
+An answer is a sequence of messages, each a kind, a length and so many bytes:
+
+    ready     the libraries are loaded
+    header    JSON: frames, height, width, fps, container_frames
+    frame     height * width * 3 bytes of RGB, as often as the header says
+    end       every frame has been sent
+    error     what is wrong; what to do (after any number of frames)
+
+decord decodes, sequentially: its random access returns wrong frames, silently, on files with edit
+lists, open GOPs or B-frames in AVI. PyAV walks the packets first, without decoding them: decord
+repeats the last frame where packets are hidden, and believes a file that is cut short.
+"""
+
+import json
+import os
+import queue
+import re
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+MESSAGE = struct.Struct(">cQ")
+READY, HEADER, FRAME, END, ERROR = b"R", b"H", b"F", b"E", b"X"
+
+MAX_PIXELS = 2**29
+"""Width x height x frames of a clip: 1.6 GB of RGB, or 19 s of 720p at 30 frames a second."""
+
+FIRST_REPEAT = 1e-9
+"""decord's ``fault_tol`` as a share of the frames: the first frame that it fills in is an error."""
+
+FETCH = "fetch it again"
+ENCODE = "re-encode it (ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p OUT.mp4)"
+SCALE = "scale it (ffmpeg -i IN -vf scale=256:-2 OUT.mp4)"
+
+
+class RefusedError(Exception):
+    """A clip that is not to be used: what is wrong; what to do."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a file says of its video before a frame is decoded."""
+
+    width: int
+    """Pixels, before any rotation."""
+    height: int
+    """Pixels, before any rotation."""
+    fps: float
+    """Average frames a second; 0 where the file does not say."""
+    promised: int
+    """Frames by the header, or by the packets where the header gives no number."""
+    packets: int
+    """Packets that are there."""
+    hidden: int
+    """Packets that the edit list leaves out of the presentation."""
+    damaged: int
+    """Packets that the demuxer marks as corrupt."""
+
+
+def read_container(path: str) -> Container:
+    """Walk the packets of the file's best video stream (the one that decord takes), decoding none."""
+    import av
+
+    try:
+        with av.open(path, metadata_errors="ignore") as container:
+            stream = container.streams.best("video")
+            if not isinstance(stream, av.VideoStream):
+                raise RefusedError("holds no video stream; name a video file")
+            packets = hidden = damaged = 0
+            for packet in container.demux(stream):
+                packets += packet.size > 0  # the last one is empty: it flushes a decoder
+                hidden += packet.is_discard
+                damaged += packet.is_corrupt
+            return Container(
+                width=stream.width,
+                height=stream.height,
+                fps=float(stream.average_rate or stream.guessed_rate or 0),
+                promised=stream.frames or packets,
+                packets=packets,
+                hidden=hidden,
+                damaged=damaged,
+            )
+    except av.FFmpegError as error:
+        raise RefusedError(f"is no video, or a damaged one ({error.strerror}); {FETCH}") from None
+
+
+def check_container(container: Container) -> None:
+    """Refuse what decord would read wrongly without a word, or at a price that nobody meant."""
+    width, height, promised = container.width, container.height, container.promised
+    if not (width and height and container.packets):
+        raise RefusedError(
+            f"holds no frames (its header says {width}x{height}, {container.packets} packets follow); {FETCH}"
+        )
+    if width * height * promised > MAX_PIXELS:
+        raise RefusedError(
+            f"has {promised} frames of {width}x{height}, {width * height * promised / 1e6:.0f} million "
+            f"pixels where {MAX_PIXELS / 1e6:.0f} million are the limit; cut it, or {SCALE}"
+        )
+    if container.packets != promised:
+        raise RefusedError(miscounted(container.packets, promised))
+    if container.damaged:
+        raise RefusedError(f"is damaged in {container.damaged} of its {promised} packets; {FETCH}")
+    if container.hidden:
+        raise RefusedError(
+            f"hides {container.hidden} of its {promised} frames by an edit list (a cut without re-encoding), "
+            f"which the decoder would fill with repeated frames; {ENCODE}"
+        )
+
+
+def miscounted(read: int, promised: int) -> str:
+    """Say that a file holds fewer or more frames than its header promises."""
+    if read < promised:
+        return f"holds {read} of the {promised} frames that its header promises: it is cut short; {FETCH}"
+    return f"holds {read} frames or more where its header promises {promised}; {ENCODE}"
+
+
+def frames_of(path: str, container: Container) -> Iterator[Any]:
+    """Yield each frame in the order of presentation, uint8 [height, width, 3], as many as were promised.
+
+    decord turns frames by the file's rotation, so height and width may have changed places.
+    """
+    import decord
+
+    try:
+        reader = decord.VideoReader(path, num_threads=1, fault_tol=FIRST_REPEAT)
+    except UnicodeEncodeError:
+        raise RefusedError("has a name that is not UTF-8; rename it") from None
+    except (RuntimeError, decord.DECORDError) as error:
+        raise RefusedError(f"cannot be opened by the decoder ({gist(error)}); {FETCH}, or {ENCODE}") from None
+    sizes = {(container.height, container.width), (container.width, container.height)}
+    shape: tuple[int, ...] = ()
+    read = 0
+    while read <= container.promised:
+        try:
+            frame = reader.next().asnumpy()
+        except (StopIteration, IndexError):
+            break
+        except decord.DECORDLimitReachedError:
+            raise RefusedError(
+                f"has frames that the decoder cannot place, and would fill with repeated ones; {ENCODE}"
+            ) from None
+        except (RuntimeError, decord.DECORDError) as error:
+            raise RefusedError(
+                f"is damaged: the decoder gave up before its end ({gist(error)}); {FETCH}"
+            ) from None
+        shape = shape or frame.shape
+        if frame.shape != shape or shape[-1] != 3 or shape[:2] not in sizes:
+            raise RefusedError(
+                f"comes out of the decoder misshapen, as {'x'.join(map(str, frame.shape))} where its header "
+                f"says {container.height}x{container.width}x3 (some widths below 80 pixels do); {SCALE}"
+            )
+        read += 1
+        if read <= container.promised:
+            yield frame
+    if read != container.promised:
+        raise RefusedError(miscounted(read, container.promised))
+
+
+def gist(error: Exception) -> str:
+    """Return the clause of a native error that says something, without clock, source line and path."""
+    text = re.sub(r"\[\d\d:\d\d:\d\d\] \S+: |Check failed: .*\(-?\d+ vs\. -?\d+\) |\[/.*\] ", "", str(error))
+    clause = text.strip().split("\n", 1)[0].rstrip(".")
+    return f"{type(error).__name__}: {clause[-120:]}" if clause else type(error).__name__
+
+
+def answer(path: str, replies: BinaryIO) -> None:
+    """Send one clip, or what is wrong with it."""
+    try:
+        container = read_container(path)
+        check_container(container)
+        for number, frame in enumerate(frames_of(path, container)):
+            if number == 0:
+                height, width = frame.shape[:2]
+                header = {"frames": container.promised, "height": height, "width": width}
+                header |= {"fps": container.fps, "container_frames": container.promised}
+                send(replies, HEADER, json.dumps(header).encode())
+            send(replies, FRAME, memoryview(frame.reshape(-1)))
+        send(replies, END)
+    except RefusedError as refused:
+        send(replies, ERROR, str(refused).encode())
+    except Exception as error:
+        send(replies, ERROR, f"cannot be decoded ({gist(error)}); {ENCODE}".encode())
+
+
+def send(replies: BinaryIO, kind: bytes, content: bytes | memoryview = b"") -> None:
+    """Write one message."""
+    replies.write(MESSAGE.pack(kind, len(content)))
+    replies.write(content)
+    replies.flush()
+
+
+def listen(requests: "queue.SimpleQueue[str]") -> None:
+    """Take requests until the parent closes the pipe or dies; then leave, even out of a native loop."""
+    for line in sys.stdin.buffer:
+        requests.put(json.loads(line))
+    os._exit(0)
+
+
+def main() -> None:
+    """Answer requests for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # native libraries print there, into the answers
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(requests,), daemon=True).start()
+    try:
+        import av  # noqa: F401
+        import decord  # noqa: F401
+    except Exception as error:
+        send(replies, ERROR, f"{gist(error)}; install both (pip install av decord2)".encode())
+        return
+    send(replies, READY)
+    while True:
+        answer(requests.get(), replies)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""The decoder's process may die, hang, print or fail to start; the next clip is read all the same."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_clips import N_FRAMES, reference
+
+from circuit_claims.clips import decode
+from circuit_claims.clips.decode import ClipError, Decoder
+
+
+def pid_of(decoder: Decoder) -> int:
+    assert decoder.pid is not None
+    return decoder.pid
+
+
+def test_one_process_serves_many_clips(decoder: Decoder, ramp: Path, tmp_path: Path) -> None:
+    assert decoder.pid is None
+    (tmp_path / "text.mp4").write_text("no video")
+    pids = set()
+    for path in (ramp, tmp_path / "text.mp4", ramp):
+        try:
+            decoder.decode(path)
+        except ClipError:
+            assert path != ramp
+        pids.add(pid_of(decoder))
+    assert len(pids) == 1
+
+
+def test_killed_between_two_clips(decoder: Decoder, ramp: Path) -> None:
+    decoder.decode(ramp)
+    for _ in range(2):
+        os.kill(pid_of(decoder), signal.SIGKILL)
+        assert len(decoder.decode(ramp).frames) == N_FRAMES
+
+
+def test_stopped_process_runs_into_the_limit(ramp: Path) -> None:
+    with Decoder() as decoder:
+        decoder.decode(ramp)
+        first = pid_of(decoder)
+        os.kill(first, signal.SIGSTOP)
+        decoder.timeout_s = 0.3
+        with pytest.raises(ClipError, match=r"not decoded within 0\.3 s"):
+            decoder.decode(ramp)
+        decoder.timeout_s = 30
+        np.testing.assert_array_equal(decoder.decode(ramp).frames, reference(ramp))
+        assert decoder.pid != first
+    assert decoder.pid is None
+
+
+def test_over_its_time_limit(ramp: Path) -> None:
+    with Decoder(timeout_s=1e-4) as decoder:
+        with pytest.raises(ClipError, match=r"not decoded within 0\.0001 s"):
+            decoder.decode(ramp)
+        decoder.timeout_s = 30
+        assert len(decoder.decode(ramp).frames) == N_FRAMES
+
+
+def test_interrupted_in_the_middle_of_an_answer(
+    decoder: Decoder, ramp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder.decode(ramp)
+    into, calls = decode._Answer.into, 0
+
+    def interrupted(self: decode._Answer, buffer: memoryview) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 9:
+            raise KeyboardInterrupt
+        into(self, buffer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decode._Answer, "into", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            decoder.decode(ramp)
+    np.testing.assert_array_equal(decoder.decode(ramp).frames, reference(ramp))
+
+
+def test_native_loop(decoder: Decoder, ramp: Path, fake_decord: Callable[[str], None]) -> None:
+    fake_decord("while True: time.sleep(0.05)")
+    decoder.timeout_s = 0.5
+    started = time.monotonic()
+    with pytest.raises(ClipError, match=r"not decoded within 0\.5 s"):
+        decoder.decode(ramp)
+    assert decoder.pid is None
+    assert time.monotonic() - started < 10
+
+
+def test_crash(decoder: Decoder, ramp: Path, fake_decord: Callable[[str], None]) -> None:
+    fake_decord("os.kill(os.getpid(), 11)")
+    for _ in range(2):
+        with pytest.raises(ClipError, match=r"ended the decoder's process \(SIGSEGV\)"):
+            decoder.decode(ramp)
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        ("RuntimeError('Error reading')", "gave up before its end .RuntimeError: Error reading."),
+        (
+            "DECORDError('[03:13:36] /src/a.cc:61: Check failed: f(x) >= 0 (-1 vs. 0) Thread worker: lost')",
+            "gave up before its end .DECORDError: Thread worker: lost.",
+        ),
+        ("DECORDLimitReachedError()", "fill with repeated"),
+        ("IndexError('7')", f"holds 0 of the {N_FRAMES} frames"),
+        ("StopIteration()", f"holds 0 of the {N_FRAMES} frames"),
+        ("ValueError('unheard of')", "cannot be decoded .ValueError: unheard of."),
+        ("MemoryError()", "cannot be decoded .MemoryError."),
+    ],
+)
+def test_every_exception_of_the_decoder(
+    decoder: Decoder, ramp: Path, fake_decord: Callable[[str], None], raised: str, words: str
+) -> None:
+    fake_decord(f"raise {raised}")
+    with pytest.raises(ClipError, match=words):
+        decoder.decode(ramp)
+
+
+def test_more_frames_than_promised(decoder: Decoder, ramp: Path, fake_decord: Callable[[str], None]) -> None:
+    fake_decord(
+        "import numpy\n"
+        "class Frame:\n"
+        "    def asnumpy(self): return numpy.zeros((64, 128, 3), numpy.uint8)\n"
+        "return Frame()"
+    )
+    with pytest.raises(
+        ClipError, match=f"holds {N_FRAMES + 1} frames or more where its header promises {N_FRAMES}"
+    ):
+        decoder.decode(ramp)
+
+
+def test_noise_of_native_code(
+    decoder: Decoder, ramp: Path, fake_decord: Callable[[str], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    fake_decord("os.write(1, b'out' * 9999); os.write(2, b'err' * 9999); raise StopIteration")
+    with pytest.raises(ClipError, match="holds 0 of"):
+        decoder.decode(ramp)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_libraries_that_do_not_load(
+    decoder: Decoder, ramp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "decord.py").write_text("raise ImportError('no such luck')")
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        with pytest.raises(ClipError, match="does not start: ImportError: no such luck; install both"):
+            decoder.decode(ramp)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(ClipError, match="does not start: exit status 1; see what"):
+            decoder.decode(ramp)
+    assert len(decoder.decode(ramp).frames) == N_FRAMES
+
+
+def test_environment_of_the_user(
+    decoder: Decoder, ramp: Path, fake_decord: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DECORD_EOF_RETRY_MAX", "1")
+    fake_decord("raise ValueError(sorted(name for name in os.environ if name.startswith('DECORD')))")
+    with pytest.raises(ClipError, match=r"ValueError: \[\]"):
+        decoder.decode(ramp)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/maps").exists(), reason="reads /proc, which this system does not have"
+)
+def test_no_torch_in_the_process(decoder: Decoder, ramp: Path) -> None:
+    decoder.decode(ramp)
+    maps = Path(f"/proc/{decoder.pid}/maps").read_text()
+    assert "decord" in maps
+    assert "libtorch" not in maps
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="reads /proc, which this system does not have"
+)
+def test_the_process_follows_a_killed_parent(ramp: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from circuit_claims.clips.decode import Decoder\n"
+        "decoder = Decoder()\n"
+        "decoder.decode(sys.argv[1])\n"
+        "print(decoder.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(ramp)], capture_output=True, text=True, check=False)
+    child = Path(f"/proc/{int(run.stdout)}/stat")
+    for _ in range(100):
+        if not child.exists() or child.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the decoder's process outlives its parent")
+    assert run.returncode == -signal.SIGKILL
