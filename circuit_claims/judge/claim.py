@@ -83,14 +83,14 @@ class Claim:
 
 
 def claim(
-    id: str,  # noqa: A002
+    id: str,
     statement: str,
     *,
     source: str,
     kind: str,
     scope: str = "trained",
     each: str | None = None,
-    any: str | None = None,  # noqa: A002
+    any: str | None = None,
 ) -> Callable[[Function], Function]:
     """Make a test function judge a claim.
 
@@ -144,7 +144,7 @@ class Control:
     """The action of each value."""
     paired: bool
     """Value i belongs to the same pair as the claim's value i."""
-    clusters: tuple[tuple[str, ...], ...] = ()
+    clips: tuple[tuple[str, ...], ...] = ()
     """The clips that each value rests on."""
 
 
@@ -160,7 +160,7 @@ class Evidence:
     """The pair of each value; empty where no model was run."""
     groups: tuple[str, ...] = ()
     """The action of each pair."""
-    clusters: tuple[tuple[str, ...], ...] = ()
+    clips: tuple[tuple[str, ...], ...] = ()
     """The clips of each pair: pairs that share one are resampled together."""
     experiment: dict[str, str] = field(default_factory=dict)
     """Site, readout, metric, donor and recipient, in words."""

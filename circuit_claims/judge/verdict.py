@@ -34,8 +34,8 @@ def decide(claim: Claim, evidence: Evidence, expectation: Expectation, level: fl
     if not evidence.values:
         why = "; ".join(sorted(set(evidence.undefined.values()))) or "nothing was measured"
         return Verdict(Outcome.INCONCLUSIVE, "undefined", f"The measurement is undefined: {why}.")
-    if claim.kind in (Kind.EXACT, Kind.FORENSIC):
-        return _decide_exact(claim, evidence, expectation)
+    if claim.kind is Kind.EXACT:
+        return _decide_exact(evidence, expectation)
     if evidence.artifact is not None and claim.kind is Kind.MEANS:
         return replace(
             _decide_interval(claim, evidence, expectation, level),
@@ -51,7 +51,7 @@ def decide(claim: Claim, evidence: Evidence, expectation: Expectation, level: fl
             reason="undefined",
             sentence=f"Undefined for {some} of {some + len(evidence.values)} pairs: {why}.",
         )
-    if len(evidence.values) == 1 and claim.kind is Kind.REPRODUCES:
+    if len(evidence.values) == 1 and claim.kind in (Kind.REPRODUCES, Kind.FORENSIC):
         return _decide_point(evidence, expectation)
     return _decide_interval(claim, evidence, expectation, level)
 
@@ -121,7 +121,7 @@ def _summary(claim: Claim, which: Outcome, reason: str, verdicts: Sequence[Verdi
     )
 
 
-def _decide_exact(claim: Claim, evidence: Evidence, expectation: Expectation) -> Verdict:
+def _decide_exact(evidence: Evidence, expectation: Expectation) -> Verdict:
     """Every value has to hold; the estimate is the value farthest from the expectation's middle."""
     failing = [value for value in evidence.values if not expectation.holds(value)]
     worst = max(evidence.values, key=lambda v: abs(v - _middle(expectation)))
@@ -178,17 +178,16 @@ def _decide_point(evidence: Evidence, expectation: Expectation) -> Verdict:
 
 
 def _decide_interval(claim: Claim, evidence: Evidence, expectation: Expectation, level: float) -> Verdict:
-    from circuit_claims.judge.intervals import interval
-
     # An equivalence test at 5 % is a 90 % interval inside the bound (two one-sided tests).
     used = 1 - 2 * (1 - level) if expectation.kind == "negligible" else level
-    found = interval(evidence.values, evidence.groups or None, evidence.clusters or None, level=used)
-    n = len(evidence.values)
-    if n < MIN_PAIRS or found.low is None or found.high is None:
+    found = _interval(evidence.values, evidence, used)
+    n = found.n
+    if n < MIN_PAIRS:
         return Verdict(
             Outcome.INCONCLUSIVE,
             "too few pairs",
-            f"{n} {'pair decides' if n == 1 else 'pairs decide'} nothing: at least {MIN_PAIRS} are needed.",
+            f"{n} independent {'pair decides' if n == 1 else 'pairs decide'} nothing: "
+            f"at least {MIN_PAIRS} are needed (estimate {found.estimate:.3g}).",
             estimate=found.estimate,
             n=n,
             method="point value",
@@ -226,9 +225,7 @@ def _decide_interval(claim: Claim, evidence: Evidence, expectation: Expectation,
     return base
 
 
-def _gate(
-    base: Verdict, evidence: Evidence, expectation: Expectation, level: float, numbers: str
-) -> Verdict:
+def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: float, numbers: str) -> Verdict:
     """Let a `means` claim through only by its contrasts with the declared controls."""
     if not evidence.controls:
         if not expectation.contains(base.low or 0.0, base.high or 0.0):
@@ -244,7 +241,7 @@ def _gate(
     for control in evidence.controls:
         difference = _contrast(evidence, control, level)
         contrasts.append({"control": control.name, **asdict(difference)})
-        if difference.low is None or difference.high is None or not difference.low > 0:
+        if not difference.low > 0:
             failed.append(control.name)
     gated = replace(base, contrasts=tuple(contrasts))
     if not expectation.contains(base.low or 0.0, base.high or 0.0):
@@ -267,12 +264,24 @@ def _gate(
 
 
 def _contrast(evidence: Evidence, control: Control, level: float) -> "Interval":
-    from circuit_claims.judge.intervals import interval
-
     if not control.paired or len(control.values) != len(evidence.values):
         raise ValueError(f"control {control.name!r} is not paired with {evidence.name!r}")
-    differences = [a - b for a, b in zip(evidence.values, control.values, strict=True)]
-    return interval(differences, evidence.groups or None, evidence.clusters or None, level=level)
+    differences = tuple(a - b for a, b in zip(evidence.values, control.values, strict=True))
+    return _interval(differences, evidence, level)
+
+
+def _interval(values: Sequence[float], evidence: Evidence, level: float) -> "Interval":
+    """The mean over pairs with its interval; yes-or-no values get the exact binomial one."""
+    from circuit_claims.judge.intervals import Interval, clip_clusters, interval
+
+    if evidence.unit == "bool":
+        from scipy.stats import binomtest
+
+        yes, n = round(sum(values)), len(values)
+        ends = binomtest(yes, n).proportion_ci(level, method="exact")
+        return Interval(yes / n, float(ends.low), float(ends.high), level, n, "exact binomial", 0.0)
+    clusters = clip_clusters(evidence.clips) if evidence.clips else None
+    return interval(values, evidence.groups or None, clusters, level=level)
 
 
 def _capital(words: str) -> str:

@@ -1,0 +1,113 @@
+"""The command ``circuit-claims``: what there is to test, without running it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+USAGE = 4
+"""Exit status for bad input, as pytest's."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="circuit-claims",
+        description="Findings about circuits inside a model, as tests. Run them with `pytest claims/`.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="name the models, claims or pairs there are")
+    listing.add_argument("what", choices=("models", "claims", "pairs"))
+    listing.add_argument("--circuit-pairs", metavar="FILE", help="the manifest to list pairs of")
+    listing.add_argument("folder", nargs="?", type=Path, help="where claims are (default: claims/)")
+    options = parser.parse_args(argv)
+    listers = {"models": _models, "claims": _claims, "pairs": _pairs}
+    return listers[options.what](options)
+
+
+def _models(_options: argparse.Namespace) -> int:
+    from circuit_claims.organisms.registry import EMBEDDED
+
+    rows = [(name, what) for name, what in EMBEDDED.items()]
+    rows += [
+        ("random:NAME#SEED", "the same architecture with fresh weights"),
+        ("shuffled:NAME#SEED", "the trained weights, permuted within each tensor"),
+        ("OWNER/NAME[@REVISION]", "a ViViT on the Hugging Face hub, such as google/vivit-b-16x2-kinetics400"),
+        ("./FOLDER", "a folder that save_pretrained wrote"),
+    ]
+    _print(("name", "what it is"), rows)
+    return 0
+
+
+def _claims(options: argparse.Namespace) -> int:
+    import pytest
+
+    from circuit_claims.organisms.registry import beside
+
+    folder = options.folder or beside("claims")
+    collector = _Collector()
+    status = pytest.main(
+        [str(folder), "--collect-only", "-q", "-p", "no:terminal", "-p", "no:cacheprovider"],
+        plugins=[collector],
+    )
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not collector.claims:
+        print(
+            f"{folder}: no claims could be collected there; `pytest --collect-only {folder}` says why",
+            file=sys.stderr,
+        )
+        return USAGE
+    _print(("claim", "scope", "statement", "source"), list(collector.claims.values()))
+    return 0
+
+
+class _Collector:
+    """A pytest plugin that keeps what `@claim` put on the tests."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, tuple[str, ...]] = {}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        for item in items:
+            marker = item.get_closest_marker("circuit_claim")
+            if marker:
+                claim = marker.args[0]
+                self.claims.setdefault(
+                    claim.key, (claim.key, str(claim.scope), claim.statement, claim.source)
+                )
+
+
+def _pairs(options: argparse.Namespace) -> int:
+    from circuit_claims.clips.errors import ManifestError
+    from circuit_claims.clips.pairs import load_pairs
+    from circuit_claims.organisms.registry import pairs_of, resolve
+
+    try:
+        pairs = load_pairs(options.circuit_pairs or pairs_of(resolve("organism")))
+    except ManifestError as fault:
+        print(fault, file=sys.stderr)
+        return USAGE
+    rows = [
+        (p.name, p.control or p.kind, p.action, p.positive.path.name, p.negative.path.name)
+        for p in pairs.pairs
+    ]
+    _print(("pair", "kind", "action", "success", "failure"), rows)
+    return 0
+
+
+def _print(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    terminal = sys.stdout.isatty()
+    Console(width=None if terminal else 160, highlight=False).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

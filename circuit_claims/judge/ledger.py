@@ -1,0 +1,279 @@
+"""The run's book: what each item said, what each claim comes to, and how the process should end.
+
+Items are judged where they run, possibly in several worker processes. Their results come here as
+plain data; the claim's verdict is computed from all its parts, once, and held against the record.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from math import inf
+from typing import Any
+
+from circuit_claims.judge.claim import (
+    Claim,
+    Control,
+    Evidence,
+    Kind,
+    Outcome,
+    Quantifier,
+    Scope,
+    Verdict,
+)
+from circuit_claims.judge.expectation import Expectation
+from circuit_claims.judge.record import Comparison, Drift, Record, compare
+from circuit_claims.judge.verdict import quantify
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One item that was collected: a claim, or a part of one, on one model."""
+
+    claim: Claim
+    model: str
+    """Empty for claims that need no model."""
+    part: str
+    """``layer=4``; empty for a claim without parts."""
+    parts: int
+    """How many parts the claim has, whether or not all were selected."""
+    nodeid: str
+
+
+NO_RECORD = Comparison(Drift.UNRECORDED)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one item said."""
+
+    planned: Planned
+    verdict: Verdict
+    evidence: Evidence | None = None
+    expectation: Expectation | None = None
+    comparison: Comparison = NO_RECORD
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim on one model, settled from all its parts."""
+
+    claim: Claim
+    model: str
+    verdict: Verdict
+    comparison: Comparison
+    parts: tuple[Result, ...]
+    expected: int
+
+
+class Mark(StrEnum):
+    """How pytest shows an item."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    XFAILED = "xfailed"
+    """Refuted, as recorded."""
+    INCONCLUSIVE = "inconclusive"
+    PART = "part"
+    """A refuted part of an "any" claim, which refutes nothing by itself."""
+    SKIPPED = "skipped"
+
+
+def mark(result: Result) -> Mark:
+    """What an item's verdict, beside its record, is to pytest."""
+    outcome, drift = result.verdict.outcome, result.comparison.drift
+    if outcome is Outcome.ERROR or drift in (Drift.FLIPPED, Drift.MOVED):
+        return Mark.FAILED
+    if outcome is Outcome.SUPPORTED:
+        return Mark.PASSED
+    if outcome is Outcome.INCONCLUSIVE:
+        return Mark.INCONCLUSIVE
+    if outcome is Outcome.NOT_APPLICABLE:
+        return Mark.SKIPPED
+    if drift in (Drift.AS_RECORDED, Drift.BORDERLINE):
+        return Mark.XFAILED
+    any_part = result.planned.claim.quantifier is Quantifier.ANY and outcome is Outcome.REFUTED
+    return Mark.PART if any_part else Mark.FAILED
+
+
+def settle(
+    planned: Iterable[Planned], results: Iterable[Result], records: Mapping[str, Record]
+) -> list[Finding]:
+    """Every claim's verdict on every model, in the order of collection."""
+    groups: dict[tuple[str, str], list[Planned]] = {}
+    for item in planned:
+        groups.setdefault((item.model, item.claim.key), []).append(item)
+    by_part: dict[tuple[str, str, str], Result] = {}
+    for result in results:
+        by_part[result.planned.model, result.planned.claim.key, result.planned.part] = result
+    findings = []
+    for (model, key), items in groups.items():
+        order = [by_part[model, key, i.part] for i in items if (model, key, i.part) in by_part]
+        verdict = _verdict(items[0].claim, order, items[0].parts)
+        entry = records[model].entries.get((key, "")) if model in records else None
+        comparison = (
+            NO_RECORD
+            if verdict.outcome in (Outcome.INCOMPLETE, Outcome.ERROR)
+            else compare(entry, verdict.outcome, verdict.estimate, verdict.bound)
+        )
+        findings.append(Finding(items[0].claim, model, verdict, comparison, tuple(order), items[0].parts))
+    return findings
+
+
+def _verdict(claim: Claim, results: Sequence[Result], expected: int) -> Verdict:
+    judged = [
+        (result.evidence, result.expectation, result.verdict)
+        for result in results
+        if result.evidence is not None and result.expectation is not None
+    ]
+    unjudged = [result.verdict for result in results if result.evidence is None]
+    if claim.quantifier is None:
+        if not results:
+            return Verdict(Outcome.INCOMPLETE, "parts", "The claim was not judged.")
+        return results[0].verdict
+    if len(results) < expected or any(verdict.outcome is Outcome.ERROR for verdict in unjudged):
+        lost = expected - len(results)
+        if lost:
+            return Verdict(Outcome.INCOMPLETE, "parts", f"{lost} of {expected} parts were not judged.")
+        return next(verdict for verdict in unjudged if verdict.outcome is Outcome.ERROR)
+    if unjudged:  # parts that do not apply to this model
+        return unjudged[0]
+    return quantify(claim, judged, expected)
+
+
+def stale(records: Mapping[str, Record], findings: Sequence[Finding]) -> list[str]:
+    """Recorded claims that a full run did not judge, as ``model: id/kind``."""
+    judged = {(finding.model, finding.claim.key) for finding in findings}
+    return sorted(
+        f"{record.model}: {key}"
+        for model, record in records.items()
+        for key, part in record.entries
+        if not part and (model, key) not in judged
+    )
+
+
+def exit_status(
+    findings: Sequence[Finding], results: Sequence[Result], *, lost: bool, missing: bool, strict: bool
+) -> int:
+    """The process's exit status as far as claims decide it: 1, 10, 11 or 0, in that order.
+
+    1: something refuted, drifted or ended in an error. 10: the run lost a worker, or recorded claims
+    are missing from a full run. 11: nothing was decided, or, when strict, an inconclusive claim that
+    is not recorded as such.
+    """
+    if any(mark(result) is Mark.FAILED for result in results) or any(_fails(f) for f in findings):
+        return 1
+    if lost or missing:
+        return 10
+    verdicts = [finding.verdict.outcome for finding in findings]
+    decided = [outcome for outcome in verdicts if outcome is not Outcome.INCONCLUSIVE]
+    fresh = any(
+        f.verdict.outcome is Outcome.INCONCLUSIVE and f.comparison.drift is Drift.UNRECORDED for f in findings
+    )
+    if (verdicts and not decided) or (strict and fresh):
+        return 11
+    return 0
+
+
+def _fails(finding: Finding) -> bool:
+    if finding.comparison.drift in (Drift.FLIPPED, Drift.MOVED):
+        return True
+    if finding.comparison.drift is Drift.UNRECORDED:
+        return finding.verdict.outcome in (Outcome.REFUTED, Outcome.ARTIFACT, Outcome.ERROR)
+    return False
+
+
+def failing(finding: Finding) -> bool:
+    """Whether this claim alone would fail the run."""
+    return _fails(finding) or any(mark(part) is Mark.FAILED for part in finding.parts)
+
+
+def to_plain(result: Result) -> dict[str, Any]:
+    """A result as JSON data: it crosses processes and is written to the journal."""
+    plain = asdict(replace(result, comparison=replace(result.comparison, entry=None)))
+    entry = result.comparison.entry
+    plain["comparison"]["entry"] = asdict(entry) if entry else None
+    if plain["expectation"] is not None:
+        for end in ("low", "high"):
+            value = plain["expectation"][end]
+            plain["expectation"][end] = None if abs(value) == inf else value
+    for end in ("low", "high", "bound"):
+        value = plain["verdict"][end]
+        plain["verdict"][end] = None if value is not None and abs(value) == inf else value
+    return plain
+
+
+def from_plain(plain: Mapping[str, Any]) -> Result:
+    """The inverse of `to_plain`."""
+    from circuit_claims.judge.record import Entry
+
+    evidence = plain["evidence"]
+    expectation = plain["expectation"]
+    comparison = plain["comparison"]
+    entry = comparison["entry"]
+    return Result(
+        planned=planned_from_plain(plain["planned"]),
+        verdict=Verdict(
+            **{
+                **plain["verdict"],
+                "outcome": Outcome(plain["verdict"]["outcome"]),
+                "contrasts": tuple(plain["verdict"]["contrasts"]),
+            }
+        ),
+        evidence=None if evidence is None else _evidence(evidence),
+        expectation=None
+        if expectation is None
+        else Expectation(
+            expectation["words"],
+            -inf if expectation["low"] is None else expectation["low"],
+            inf if expectation["high"] is None else expectation["high"],
+            expectation["kind"],
+        ),
+        comparison=Comparison(
+            Drift(comparison["drift"]),
+            comparison["sentence"],
+            Entry(**{**entry, "verdict": Outcome(entry["verdict"])}) if entry else None,
+        ),
+        seconds=plain["seconds"],
+    )
+
+
+def planned_from_plain(plain: Mapping[str, Any]) -> Planned:
+    """A collected item back from JSON data."""
+    claim = plain["claim"]
+    return Planned(
+        claim=Claim(
+            id=claim["id"],
+            statement=claim["statement"],
+            source=claim["source"],
+            kind=Kind(claim["kind"]),
+            scope=Scope(claim["scope"]),
+            quantifier=None if claim["quantifier"] is None else Quantifier(claim["quantifier"]),
+            over=claim["over"],
+        ),
+        model=plain["model"],
+        part=plain["part"],
+        parts=plain["parts"],
+        nodeid=plain["nodeid"],
+    )
+
+
+def _evidence(plain: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        **{
+            **plain,
+            **{key: tuple(plain[key]) for key in ("values", "pairs", "groups", "flags")},
+            "clips": tuple(tuple(clips) for clips in plain["clips"]),
+            "controls": tuple(
+                Control(
+                    **{
+                        **control,
+                        "values": tuple(control["values"]),
+                        "groups": tuple(control["groups"]),
+                        "clips": tuple(tuple(clips) for clips in control["clips"]),
+                    }
+                )
+                for control in plain["controls"]
+            ),
+        }
+    )

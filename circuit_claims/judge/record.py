@@ -1,0 +1,300 @@
+"""Recorded findings of a model, and drift from them.
+
+A record is a TOML file beside the claims: for each ``id/kind`` and each of its parts the verdict, the
+estimate, the end of the interval that decided, a tolerance, and, where the claim is not supported, a
+reason. One mechanism serves three uses: the known findings of a model, CI regression, and the truth
+table of models with a known answer.
+"""
+
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+from circuit_claims.judge.claim import Outcome
+
+SCHEMA = 1
+FRACTION_TOLERANCE = 0.005
+RATIO_TOLERANCE = 0.01
+_ENTRY_KEYS = {"verdict", "why", "estimate", "bound", "tolerance", "reason", "parts"}
+_TOP_KEYS = {"schema", "model", "clips", "noted", "claims"}
+
+
+class RecordError(Exception):
+    """A record cannot be read; the message names the file, what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What was recorded of a claim, or of one part of it."""
+
+    verdict: Outcome
+    why: str = ""
+    """The verdict's own cause: ``value``, ``specificity``, ``straddles``."""
+    estimate: float | None = None
+    bound: float | None = None
+    tolerance: float | None = None
+    reason: str = ""
+    """A person's words, asked for where the claim is not supported."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The findings recorded for one model on one set of clips."""
+
+    path: Path
+    model: str
+    clips: str
+    """Hash of the clips that the findings rest on; empty for claims that need none."""
+    noted: Mapping[str, str] = field(default_factory=dict)
+    """Sampling, precision, device, versions, weights: compared, never a reason to skip."""
+    entries: Mapping[tuple[str, str], Entry] = field(default_factory=dict)
+    """By claim key and part (empty for the claim itself)."""
+
+
+class Drift(StrEnum):
+    """How a verdict stands to its record."""
+
+    UNRECORDED = "unrecorded"
+    AS_RECORDED = "as recorded"
+    BORDERLINE = "borderline"
+    """The verdict flipped while estimate and deciding bound stayed within tolerance."""
+    MOVED = "moved"
+    """The same verdict, but the estimate left its tolerance."""
+    FLIPPED = "flipped"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A verdict beside its record."""
+
+    drift: Drift
+    sentence: str = ""
+    entry: Entry | None = None
+
+
+def record_path(folder: Path, model: str) -> Path:
+    """``<folder>/<model>.toml``: ``/`` becomes ``--``; a revision or a folder's path is left out."""
+    name = model.split("@", 1)[0]
+    if name.startswith((".", "/", "~")):
+        name = Path(name).name
+    return folder / f"{name.replace('/', '--').replace(':', '-').replace('#', '-')}.toml"
+
+
+def read_record(path: Path) -> Record:
+    """Read and check a record.
+
+    Raises:
+        RecordError: missing, unreadable, of a newer schema, or with keys or verdicts unknown here.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RecordError(
+            f"{path}: there is no such record; write it with --circuit-record-update, "
+            "or judge without one by --circuit-record none"
+        ) from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise RecordError(f"{path}: cannot be read ({fault}); restore it from version control") from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise RecordError(f"{path}: not TOML: {fault}; mend that line or restore the file") from None
+    return _parse(path, data)
+
+
+def _parse(path: Path, data: dict[str, Any]) -> Record:
+    _known(path, "the record", data, _TOP_KEYS)
+    schema = data.get("schema")
+    if schema != SCHEMA:
+        hint = "upgrade circuit-claims" if isinstance(schema, int) and schema > SCHEMA else "write it anew"
+        raise RecordError(f"{path}: schema {schema!r}, but this version reads {SCHEMA}; {hint}")
+    claims = data.get("claims", {})
+    if not isinstance(claims, dict) or not isinstance(data.get("noted", {}), dict):
+        raise RecordError(f"{path}: 'claims' and 'noted' have to be tables")
+    entries: dict[tuple[str, str], Entry] = {}
+    for key, table in claims.items():
+        entries[key, ""] = _entry(path, key, table)
+        parts = table.get("parts", {})
+        if not isinstance(parts, dict):
+            raise RecordError(f"{path}: [claims.{key!r}] parts has to be a table of part = {{verdict = ...}}")
+        for part, inner in parts.items():
+            entries[key, part] = _entry(path, f"{key} {part}", inner)
+    return Record(
+        path=path,
+        model=str(data.get("model", "")),
+        clips=str(data.get("clips", "")),
+        noted={str(k): str(v) for k, v in data.get("noted", {}).items()},
+        entries=entries,
+    )
+
+
+def _known(path: Path, where: str, table: Mapping[str, Any], known: set[str]) -> None:
+    import difflib
+
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise RecordError(f"{path}: {where} has an unknown key {key!r}; {hint}")
+
+
+def _entry(path: Path, name: str, table: Any) -> Entry:
+    if not isinstance(table, dict):
+        raise RecordError(f"{path}: {name} has to be a table with a verdict")
+    _known(path, name, table, _ENTRY_KEYS)
+    try:
+        verdict = Outcome(table.get("verdict", ""))
+    except ValueError:
+        words = ", ".join(repr(outcome.value) for outcome in Outcome)
+        raise RecordError(
+            f"{path}: {name} has the verdict {table.get('verdict')!r}; known are {words}"
+        ) from None
+    numbers: dict[str, float | None] = {}
+    for key in ("estimate", "bound", "tolerance"):
+        value = table.get(key)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise RecordError(f"{path}: {name} has {key} = {value!r}, which is not a number")
+        numbers[key] = None if value is None else float(value)
+    return Entry(verdict, str(table.get("why", "")), reason=str(table.get("reason", "")), **numbers)
+
+
+def default_tolerance(unit: str, estimate: float | None) -> float:
+    """0.005 for fractions, 1 % of the estimate for ratios, nothing for counts and yes or no."""
+    if unit == "fraction":
+        return FRACTION_TOLERANCE
+    if unit == "ratio":
+        return RATIO_TOLERANCE * abs(estimate or 1.0)
+    return 0.0
+
+
+def compare(entry: Entry | None, outcome: Outcome, estimate: float | None, bound: float | None) -> Comparison:
+    """Hold a verdict against its record; both numbers are named where they differ."""
+    if entry is None:
+        return Comparison(Drift.UNRECORDED)
+    near = _within(entry.estimate, estimate, entry.tolerance)
+    if outcome is entry.verdict:
+        if near:
+            return Comparison(Drift.AS_RECORDED, f"{outcome}, as recorded", entry)
+        return Comparison(
+            Drift.MOVED,
+            f"{outcome}, as recorded, but the estimate moved: recorded {_number(entry.estimate)}, "
+            f"now {_number(estimate)} (tolerance {_number(entry.tolerance)})",
+            entry,
+        )
+    numbers = f"recorded {_number(entry.estimate)}, now {_number(estimate)}"
+    both = entry.estimate is not None and entry.bound is not None
+    if both and near and _within(entry.bound, bound, entry.tolerance):
+        return Comparison(
+            Drift.BORDERLINE,
+            f"borderline: recorded {entry.verdict}, now {outcome}, with the estimate within tolerance "
+            f"({numbers})",
+            entry,
+        )
+    return Comparison(Drift.FLIPPED, f"recorded {entry.verdict}, now {outcome} ({numbers})", entry)
+
+
+def _within(recorded: float | None, now: float | None, tolerance: float | None) -> bool:
+    if recorded is None:
+        return True
+    if now is None:
+        return False
+    # The record and the report keep six significant digits: equal to those is equal.
+    return abs(recorded - now) <= (tolerance or 0.0) or isclose(recorded, now, rel_tol=5e-6, abs_tol=1e-9)
+
+
+def _number(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:.4g}"
+
+
+def write_record(
+    path: Path,
+    *,
+    model: str,
+    clips: str,
+    noted: Mapping[str, str],
+    findings: Iterable[tuple[str, str, Entry]],
+    only_new: bool = False,
+) -> int:
+    """Write findings into a record, keeping its comments, its order and a person's reasons.
+
+    `findings` are (claim key, part or empty, entry). With `only_new` entries that exist stay as they
+    are. Returns the number of entries written. The file is replaced atomically.
+
+    Raises:
+        RecordError: the file that is there cannot be read.
+    """
+    import tomlkit
+    from tomlkit.items import Table
+
+    if path.exists():
+        read_record(path)
+        document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    else:
+        document = tomlkit.document()
+        document.add(tomlkit.comment(f"What was found of {model}; written by --circuit-record-update."))
+        document.add(tomlkit.comment("Reasons are a person's, and stay when the numbers are updated."))
+        document["schema"] = SCHEMA
+    document["model"] = model
+    document["clips"] = clips
+    table = tomlkit.table()
+    for key, value in sorted(noted.items()):
+        table[key] = value
+    document["noted"] = table
+    claims = document.setdefault("claims", tomlkit.table(is_super_table=True))
+    written = 0
+    for key, part, entry in findings:
+        home = claims.setdefault(key, tomlkit.table())
+        assert isinstance(home, Table)
+        if part:
+            home = home.setdefault("parts", tomlkit.table())
+            new = part not in home
+            if only_new and not new:
+                continue
+            line = tomlkit.inline_table()
+            line.update(_fields(entry))
+            home[part] = line
+        else:
+            if only_new and "verdict" in home:
+                continue
+            reason = entry.reason or str(home.get("reason", ""))
+            fields = _fields(entry)
+            if entry.verdict is not Outcome.SUPPORTED:
+                fields["reason"] = reason
+            for name in ("verdict", "why", "estimate", "bound", "tolerance", "reason"):
+                if name in fields:
+                    home[name] = fields[name]
+                elif name in home:
+                    del home[name]
+        written += 1
+    _replace(path, tomlkit.dumps(document))
+    return written
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    fields: dict[str, Any] = {"verdict": str(entry.verdict)}
+    if entry.why:
+        fields["why"] = entry.why
+    for name in ("estimate", "bound", "tolerance"):
+        value = getattr(entry, name)
+        if value is not None:
+            fields[name] = float(f"{value:.6g}")
+    return fields
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

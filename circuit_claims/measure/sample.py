@@ -1,0 +1,57 @@
+"""One number for each pair, and how it was measured: what the measurements hand to the judge."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A measurement over pairs. Differences and ratios of samples are taken pair by pair."""
+
+    name: str
+    unit: str
+    """``fraction`` (1.0 is 100 %), ``ratio``, ``count`` or ``bool``."""
+    values: tuple[float, ...]
+    pairs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    """The action of each pair."""
+    clips: tuple[tuple[str, ...], ...] = ()
+    """The hashes of each pair's clips."""
+    experiment: dict[str, str] = field(default_factory=dict)
+    """Site, readout, metric, donor and recipient, in words."""
+    flags: tuple[str, ...] = ()
+    undefined: dict[str, str] = field(default_factory=dict)
+    """Pairs for which the number does not exist, with the reason."""
+
+    def __sub__(self, other: "Sample") -> "Sample":
+        """The difference, pair by pair."""
+        return combine(f"{self.name} minus {other.name}", [self, other], lambda v: v[0] - v[1])
+
+    def distance_from(self, value: float) -> "Sample":
+        """``|x - value|``, pair by pair."""
+        return combine(f"distance of {self.name} from {value:g}", [self], lambda v: abs(v[0] - value))
+
+
+def combine(
+    name: str,
+    samples: Sequence[Sample],
+    function: Callable[[Sequence[float]], float],
+    unit: str | None = None,
+) -> Sample:
+    """A sample computed pair by pair from others; a pair undefined in one is undefined in the result."""
+    first = samples[0]
+    undefined = {pair: why for sample in samples for pair, why in sample.undefined.items()}
+    by_pair = [dict(zip(sample.pairs, sample.values, strict=True)) for sample in samples]
+    kept = [i for i, pair in enumerate(first.pairs) if pair not in undefined]
+    names = [first.pairs[i] for i in kept]
+    return replace(
+        first,
+        name=name,
+        unit=unit or first.unit,
+        values=tuple(function([values[pair] for values in by_pair]) for pair in names),
+        pairs=tuple(names),
+        groups=tuple(first.groups[i] for i in kept),
+        clips=tuple(first.clips[i] for i in kept),
+        flags=tuple(sorted({flag for sample in samples for flag in sample.flags})),
+        undefined=undefined,
+    )

@@ -1,0 +1,155 @@
+"""The ``--circuit-*`` options, defined once for pytest and read as plain data."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+    from circuit_claims.judge.ledger import Planned
+
+DEFAULT_MODEL = "organism"
+
+
+def add_options(group: Any) -> None:
+    """Add the options to a pytest option group."""
+    add = group.addoption
+    add(
+        "--circuit-model",
+        action="append",
+        metavar="NAME",
+        help="what is tested: organism (the default), organism-outcome, random:NAME#SEED, "
+        "shuffled:NAME#SEED, planted:NAME, a hub name with an optional @REVISION, or a folder; "
+        "may be given more than once",
+    )
+    add("--circuit-pairs", metavar="FILE", help="the manifest of video pairs (default: the model's own)")
+    add("--circuit-pair", action="append", metavar="GLOB", help="only the pairs of these names")
+    add("--circuit-claim", action="append", metavar="GLOB", help="only the claims of these ids")
+    add(
+        "--circuit-profile",
+        choices=("full", "smoke"),
+        default="full",
+        help="smoke: one pair an action (default: %(default)s)",
+    )
+    add("--circuit-report-dir", metavar="DIR", default="reports", help="default: %(default)s/")
+    add(
+        "--circuit-record",
+        metavar="FILE|none",
+        help="the record to hold verdicts against (default: the model's in recorded/ beside the claims)",
+    )
+    add("--circuit-record-update", action="store_true", help="write what is found into the record")
+    add("--circuit-record-add", action="store_true", help="the same, but new entries only")
+    add("--circuit-strict", action="store_true", help="an inconclusive claim that is not recorded fails (11)")
+    add("--circuit-seed", type=int, default=0, metavar="N", help="seed of resampling (default: %(default)s)")
+    add("--circuit-device", choices=("auto", "cpu", "cuda"), default="cpu", help="default: %(default)s")
+    add(
+        "--circuit-threads",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="torch's threads in each process; more than one is slower on a busy machine "
+        "(default: %(default)s)",
+    )
+    add(
+        "--circuit-cache",
+        metavar="DIR|off",
+        help="where measurements are kept (default: .circuit-cache/ in the root directory)",
+    )
+    add(
+        "--circuit-progress",
+        choices=("auto", "off"),
+        default="auto",
+        help="a bar on a terminal, a line a minute elsewhere (default: %(default)s)",
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads: give 1 or more")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked for."""
+
+    models: tuple[str, ...]
+    pairs: str | None
+    pair_globs: tuple[str, ...]
+    claim_globs: tuple[str, ...]
+    profile: str
+    report_dir: Path
+    record: str | None
+    update: bool
+    add: bool
+    strict: bool
+    seed: int
+    device: str
+    threads: int
+    cache: Path | None
+    progress: str
+    root: Path
+    words: tuple[str, ...]
+    """The options as typed, for the command that runs one claim again."""
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Options:
+        """Read them from pytest's configuration."""
+        value = config.getoption
+        cache = value("circuit_cache")
+        invoked = Path(str(config.invocation_params.dir))
+        words = [str(word) for word in config.invocation_params.args]
+        return cls(
+            models=tuple(dict.fromkeys(value("circuit_model") or [DEFAULT_MODEL])),
+            pairs=value("circuit_pairs"),
+            pair_globs=tuple(value("circuit_pair") or ()),
+            claim_globs=tuple(value("circuit_claim") or ()),
+            profile=value("circuit_profile"),
+            report_dir=invoked / value("circuit_report_dir"),
+            record=value("circuit_record"),
+            update=value("circuit_record_update"),
+            add=value("circuit_record_add"),
+            strict=value("circuit_strict"),
+            seed=value("circuit_seed"),
+            device=value("circuit_device"),
+            threads=value("circuit_threads"),
+            cache=None
+            if cache == "off"
+            else Path(cache).absolute()
+            if cache
+            else config.rootpath / ".circuit-cache",
+            progress=value("circuit_progress"),
+            root=config.rootpath,
+            words=tuple(_circuit_words(words)),
+        )
+
+    def wants(self, claim_id: str, key: str) -> bool:
+        """Whether ``--circuit-claim`` selects a claim, by its id or its ``id/kind``."""
+        if not self.claim_globs:
+            return True
+        return any(fnmatchcase(claim_id, glob) or fnmatchcase(key, glob) for glob in self.claim_globs)
+
+    def rerun(self, planned: Planned) -> str:
+        """The command that judges one item again, alone."""
+        return shlex.join(["pytest", planned.nodeid, *self.words])
+
+
+def _circuit_words(words: list[str]) -> list[str]:
+    """The ``--circuit-*`` options among the words of a command line, with their values."""
+    flags = {"--circuit-record-update", "--circuit-record-add", "--circuit-strict"}
+    kept: list[str] = []
+    take_next = False
+    for word in words:
+        if take_next:
+            kept.append(word)
+            take_next = False
+        elif word.startswith("--circuit-") and word not in flags - {"--circuit-strict"}:
+            kept.append(word)
+            take_next = "=" not in word and word not in flags
+    return kept

@@ -1,0 +1,263 @@
+"""The pytest plugin: options, fixtures and hooks. It opens the doors of the rooms and holds no logic.
+
+Nothing heavy is imported here: pytest imports this module at every start, in every project where the
+package is installed. A session that collects no claim notices nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from circuit_claims.judge.claim import Claim
+    from circuit_claims.judge.ledger import Planned, Result
+    from circuit_claims.measure.circuit import Circuit
+    from circuit_claims.session import ClaimSession, Judge
+
+SESSION: pytest.StashKey[ClaimSession] = pytest.StashKey()
+PLANNED: pytest.StashKey[Planned] = pytest.StashKey()
+RESULT: pytest.StashKey[Result] = pytest.StashKey()
+PROPERTY = "circuit_claim"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the ``--circuit-*`` options; their values are plain data, which xdist ships to workers."""
+    from circuit_claims.options import add_options
+
+    add_options(parser.getgroup("circuit", "circuit-claims: findings about circuits as tests"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the claim marker and the session's book."""
+    config.addinivalue_line("markers", "circuit_claim(claim): the claim that a test judges (set by @claim)")
+    from circuit_claims.options import Options
+    from circuit_claims.session import ClaimSession
+
+    config.stash[SESSION] = ClaimSession(Options.of(config), worker=hasattr(config, "workerinput"))
+    if config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Workers(config), "circuit_claims_workers")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The model is the outermost parameter, so that one model at a time is in memory."""
+    if "circuit" in metafunc.fixturenames and metafunc.definition.get_closest_marker("circuit_claim"):
+        models = list(metafunc.config.stash[SESSION].options.models)
+        metafunc.parametrize("circuit", models, indirect=True, scope="session", ids=models)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Plan every claim that was collected, and check models, pairs and records before any weights load."""
+    session = config.stash[SESSION]
+    claims = [
+        (item, marker.args[0]) for item in items if (marker := item.get_closest_marker("circuit_claim"))
+    ]
+    if not claims:
+        return
+    for item, claim in claims:
+        item.stash[PLANNED] = _plan(item, claim)
+    try:
+        session.open([item.stash[PLANNED] for item, _ in claims])
+    except session.refusals() as fault:
+        raise pytest.UsageError(str(fault)) from None
+    unwanted = [item for item, claim in claims if not session.options.wants(claim.id, claim.key)]
+    if unwanted:
+        config.hook.pytest_deselected(items=unwanted)
+        items[:] = [item for item in items if item not in set(unwanted)]
+
+
+def _plan(item: pytest.Item, claim: Claim) -> Planned:
+    from circuit_claims.judge.ledger import Planned, Result
+
+    callspec = getattr(item, "callspec", None)
+    params = dict(callspec.params) if callspec else {}
+    model = str(params.pop("circuit", ""))
+    if claim.over is None:
+        return Planned(claim, model, "", 1, item.nodeid)
+    if claim.over not in params:
+        raise pytest.UsageError(
+            f"{item.nodeid}: claim {claim.id!r} is over {claim.over!r}, which the test does not parametrise"
+        )
+    values = [
+        list(marker.args[1])
+        for marker in item.iter_markers("parametrize")
+        if claim.over in [name.strip() for name in str(marker.args[0]).split(",")]
+    ]
+    part = f"{claim.over}={params[claim.over]}"
+    return Planned(claim, model, part, len(values[0]) if values else 1, item.nodeid)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """One header line, and only where claims were collected."""
+    session = config.stash[SESSION]
+    return [session.header()] if session.planned and not config.option.collectonly else []
+
+
+@pytest.fixture(scope="session")
+def circuit(request: pytest.FixtureRequest) -> Iterator[Circuit]:
+    """The model under test with its pairs and its store: ask it for recoveries, traces, calibrations."""
+    session = request.config.stash[SESSION]
+    name = getattr(request, "param", session.options.models[0])
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    with session.circuit(name, capture, reporter) as opened:
+        yield opened
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest) -> Judge:
+    """``judge(measured, expectation, published=...)``: turn numbers into this claim's verdict, once."""
+    from circuit_claims.session import ClaimSession, Judge
+
+    planned = request.node.stash.get(PLANNED, None)
+    if planned is None:
+        raise pytest.UsageError(f"{request.node.nodeid} uses `judge`, but carries no @claim")
+    return Judge(request.config.stash[SESSION], planned, lambda r: request.node.stash.__setitem__(RESULT, r))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a verdict, beside its record, into what pytest shows."""
+    report = yield
+    planned = item.stash.get(PLANNED, None)
+    failed_setup = call.when == "setup" and report.failed
+    if planned is None or not (call.when == "call" or failed_setup):
+        return report
+    session = item.config.stash[SESSION]
+    result = session.result_of(planned, item.stash.get(RESULT, None), call.excinfo, call.duration)
+    if result is None:
+        return report
+    from circuit_claims.judge.ledger import Mark, mark, to_plain
+    from circuit_claims.report.failure import failure
+
+    report.user_properties.append((PROPERTY, json.dumps(to_plain(result), allow_nan=False)))
+    shown = mark(result)
+    report.__dict__["circuit_mark"] = str(shown)  # crosses to xdist's controller with the report
+    where = (str(item.path), item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")
+    if shown is Mark.FAILED:
+        report.outcome = "failed"
+        if result.evidence is not None or session.teaches(call.excinfo):
+            report.longrepr = failure(result, session.options.rerun(planned))
+    elif shown is Mark.PASSED:
+        report.outcome = "passed"
+    else:
+        report.outcome = "skipped"
+        report.longrepr = where
+        if shown is Mark.XFAILED:
+            report.wasxfail = result.comparison.sentence
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> Any:
+    """Give *inconclusive*, and a refuted part of an "any" claim, words and letters of their own."""
+    shown = getattr(report, "circuit_mark", None)
+    if shown == "inconclusive":
+        return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
+    if shown == "part":
+        return "refuted part", "r", ("REFUTED PART", {"yellow": True})
+    if shown == "xfailed":
+        return "xfailed", "x", ("REFUTED, AS RECORDED", {"yellow": True})
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Nothing to do in a process without a book; the book is kept by `_Book`, which knows the config."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Keep the book on the controller, or in the only process."""
+    if not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(_Book(session.config), "circuit_claims_book")
+
+
+class _Book:
+    """Collects results as they land, and closes the session: report, record, exit status."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._session = config.stash[SESSION]
+        self._started = time.monotonic()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if isinstance(report, pytest.SubtestReport):
+            return
+        if report.when not in ("setup", "call", "teardown"):
+            self._session.lost_worker(str(report.longrepr))
+        for name, value in getattr(report, "user_properties", ()):
+            if name == PROPERTY:
+                self._session.take(json.loads(str(value)))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._config.option.collectonly or not self._session.planned:
+            return
+        if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            self._session.interrupted = True
+        status = self._session.close(_is_full(self._config), time.monotonic() - self._started)
+        if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and status:
+            worse = exitstatus == pytest.ExitCode.TESTS_FAILED and status != 1
+            session.exitstatus = exitstatus if worse else status
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._session.report is None:
+            return
+        from circuit_claims.report.terminal import render
+
+        writer = self._config.get_terminal_writer()
+        terminalreporter.write_sep("=", "circuit claims")
+        terminalreporter.write(
+            render(
+                self._session.report,
+                width=writer.fullwidth if writer.hasmarkup else 120,
+                colour=writer.hasmarkup,
+                verbose=self._config.get_verbosity(),
+            )
+        )
+        for line in self._session.closing_lines():
+            terminalreporter.write_line(line)
+
+
+def _is_full(config: pytest.Config) -> bool:
+    """Whether nothing was left out on purpose: no ``-k -m -x --lf ::``, no single file, no claim glob."""
+    option = config.option
+    chosen = option.keyword or option.markexpr or option.maxfail or getattr(option, "lf", False)
+    chosen = chosen or getattr(option, "deselect", None) or getattr(option, "circuit_claim", None)
+    return not chosen and not any("::" in arg or arg.endswith(".py") for arg in config.args)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its plan to the controller, which collects nothing itself."""
+    config = session.config
+    output = getattr(config, "workeroutput", None)
+    if output is not None:
+        from dataclasses import asdict
+
+        book = config.stash[SESSION]
+        output["circuit_planned"] = json.dumps([asdict(planned) for planned in book.planned])
+        output["circuit_models"] = json.dumps(book.model_facts)
+
+
+class _Workers:
+    """Merges what xdist's workers planned; a worker that says nothing makes the run incomplete."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._session = config.stash[SESSION]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        output = getattr(node, "workeroutput", {})
+        if "circuit_planned" not in output:
+            self._session.lost_worker(str(error or "a worker ended without handing over its plan"))
+            return
+        self._session.take_plan(json.loads(output["circuit_planned"]), json.loads(output["circuit_models"]))

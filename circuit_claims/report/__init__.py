@@ -1,0 +1,1 @@
+"""What people see: one versioned JSON document, and everything that is rendered from it."""

@@ -1,0 +1,34 @@
+"""What a failed claim says in pytest's own output: one screen, the numbers, and how to run it again."""
+
+from circuit_claims.judge.ledger import Result
+
+
+def failure(result: Result, rerun: str) -> str:
+    """The text of a refuted or drifted claim, or of an error that explains itself."""
+    claim, verdict, evidence = result.planned.claim, result.verdict, result.evidence
+    part = f" ({result.planned.part})" if result.planned.part else ""
+    lines = [f"{claim.key}{part}: {verdict.outcome.value.upper()}", ""]
+    lines += [f"  claimed    {claim.statement}", f"  source     {claim.source}"]
+    if result.planned.model:
+        lines.append(f"  model      {result.planned.model}")
+    lines.append(f"  found      {verdict.sentence}")
+    if result.comparison.sentence:
+        lines.append(f"  record     {result.comparison.sentence}")
+        if result.comparison.entry and result.comparison.entry.reason:
+            lines.append(f"             reason on record: {result.comparison.entry.reason}")
+    if result.expectation is not None:
+        lines.append(f"  asserted   {result.expectation.words}")
+    if evidence is not None:
+        if evidence.published is not None:
+            lines.append(f"  published  {evidence.published:.4g}")
+        for name, value in evidence.experiment.items():
+            lines.append(f"  {name:<10} {value}")
+        for flag in evidence.flags:
+            lines.append(f"  flag       {flag}")
+    for contrast in verdict.contrasts:
+        lines.append(
+            f"  minus {contrast['control']}: {contrast['estimate']:.4g} "
+            f"[{contrast['low']:.4g}, {contrast['high']:.4g}]"
+        )
+    lines += ["", f"  again: {rerun}"]
+    return "\n".join(lines)

@@ -1,0 +1,512 @@
+"""One run of the claims: what is under test, what each item said, and how it all ends.
+
+This is the wiring behind the plugin's hooks and fixtures. Light: measuring and judging import what
+they need when they are asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from circuit_claims.judge.claim import Control, Evidence, Outcome, Quantifier, Verdict
+from circuit_claims.judge.ledger import (
+    Finding,
+    Planned,
+    Result,
+    exit_status,
+    from_plain,
+    planned_from_plain,
+    settle,
+    stale,
+)
+from circuit_claims.judge.record import (
+    Comparison,
+    Drift,
+    Entry,
+    Record,
+    RecordError,
+    compare,
+    default_tolerance,
+    read_record,
+    record_path,
+    write_record,
+)
+
+if TYPE_CHECKING:
+    from circuit_claims.clips.pairs import Pair, PairSet
+    from circuit_claims.judge.expectation import Expectation
+    from circuit_claims.measure.circuit import Circuit
+    from circuit_claims.measure.sample import Sample
+    from circuit_claims.models.source import ModelSource
+    from circuit_claims.options import Options
+
+PAPER = "paper"
+"""The record's name for claims that need no model: arithmetic on the published tables."""
+NOTED = ("torch", "transformers", "decord2", "numpy")
+
+
+class Judge:
+    """The `judge` fixture: hand it a measurement and what is asserted of it, once a test."""
+
+    def __init__(self, session: ClaimSession, planned: Planned, keep: Callable[[Result], None]) -> None:
+        self._session, self._planned, self._keep = session, planned, keep
+        self._done = False
+
+    def __call__(
+        self,
+        measured: Sample,
+        expectation: Expectation,
+        *,
+        published: float | None = None,
+        rounding: float = 0.0,
+        controls: Mapping[str, Sample] | None = None,
+        artifact: str | None = None,
+    ) -> Verdict:
+        """Judge a measurement; the verdict goes to the report and decides the test's outcome.
+
+        `published` is the paper's number in the measurement's unit (fractions: 1.0 is 100 %), `rounding`
+        half a unit of its last digit. `controls` are measurements that a `means` claim has to exceed,
+        pair by pair. `artifact` says why the number follows from the method, where a detector says so.
+        """
+        if self._done:
+            raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
+        self._done = True
+        evidence = Evidence(
+            name=measured.name,
+            unit=measured.unit,
+            values=measured.values,
+            pairs=measured.pairs,
+            groups=measured.groups,
+            clips=measured.clips,
+            experiment=dict(measured.experiment),
+            published=published,
+            rounding=rounding,
+            controls=tuple(_control(name, c, measured) for name, c in (controls or {}).items()),
+            flags=measured.flags,
+            undefined=dict(measured.undefined),
+            artifact=artifact,
+        )
+        from circuit_claims.judge.verdict import decide
+
+        verdict = decide(self._planned.claim, evidence, expectation)
+        self._keep(Result(self._planned, verdict, evidence, expectation))
+        return verdict
+
+
+def _control(name: str, control: Sample, measured: Sample) -> Control:
+    return Control(
+        name=name,
+        values=control.values,
+        groups=control.groups,
+        paired=control.pairs == measured.pairs,
+        clips=control.clips,
+    )
+
+
+class ClaimSession:
+    """The book of one run, in one process; workers' books are merged into the controller's."""
+
+    def __init__(self, options: Options, *, worker: bool) -> None:
+        self.options = options
+        self.worker = worker
+        self.planned: list[Planned] = []
+        self.results: list[Result] = []
+        self.model_facts: dict[str, dict[str, Any]] = {}
+        self.report: dict[str, Any] | None = None
+        self.interrupted = False
+        self._sources: dict[str, ModelSource] = {}
+        self._pair_sets: dict[str, PairSet] = {}
+        self._records: dict[str, Record] = {}
+        self._notes: list[str] = []
+        self._lost: list[str] = []
+        self._closing: list[str] = []
+
+    # Opening -------------------------------------------------------------------------------------
+
+    @staticmethod
+    def refusals() -> tuple[type[Exception], ...]:
+        """Faults of the user's input that explain themselves: exit 4, no traceback."""
+        from circuit_claims.clips.errors import ClipError, ManifestError
+        from circuit_claims.clips.sampling import SamplingError
+        from circuit_claims.models.source import ModelError
+
+        return ManifestError, ClipError, SamplingError, ModelError, RecordError
+
+    def open(self, planned: Sequence[Planned]) -> None:
+        """Check everything that can be known before weights load.
+
+        Raises:
+            one of `refusals()`, or a claim that two tests judge.
+        """
+        self._refuse_duplicates(planned)
+        self.planned = [item for item in planned if self.options.wants(item.claim.id, item.claim.key)]
+        self._find_models()
+        self._find_records()
+
+    def _refuse_duplicates(self, planned: Sequence[Planned]) -> None:
+        seen: dict[tuple[str, str, str], str] = {}
+        for item in planned:
+            key = (item.claim.key, item.model, item.part)
+            if key in seen:
+                raise RecordError(
+                    f"{item.nodeid}: claim {item.claim.key!r} is judged by {seen[key]} already; "
+                    "give one of them another id"
+                )
+            seen[key] = item.nodeid
+
+    def _find_models(self) -> None:
+        """Sources and pair sets by model name; runs in the controller too, for its header and report."""
+        from circuit_claims.clips.pairs import load_pairs, verify_hashes
+        from circuit_claims.organisms.registry import pairs_of, resolve
+
+        if not any(item.model for item in self.planned):
+            return
+        for name in self.options.models:
+            source = resolve(name)
+            whole = load_pairs(self.options.pairs or pairs_of(source))
+            verify_hashes(whole)
+            self._sources[name] = source
+            self._pair_sets[name] = self._selected(whole)
+            _refuse_other_window(source, whole)
+
+    def _selected(self, whole: PairSet) -> PairSet:
+        chosen = whole
+        for_globs = self.options.pair_globs
+        if for_globs:
+            names = {pair.name for glob in for_globs for pair in whole.select(glob).pairs}
+            chosen = replace(whole, pairs=tuple(pair for pair in whole.pairs if pair.name in names))
+        if self.options.profile == "smoke":
+            chosen = replace(chosen, pairs=tuple(_one_an_action(chosen.pairs)))
+        if not chosen.pairs:
+            from circuit_claims.clips.errors import ManifestError
+
+            raise ManifestError(
+                whole.path,
+                None,
+                f"no pair is called {' or '.join(for_globs)}; `circuit-claims list pairs` names them",
+            )
+        return chosen
+
+    def _find_records(self) -> None:
+        if self.options.record == "none" or self.options.update:
+            return
+        folder = self._record_folder()
+        for name in ["", *self._sources]:
+            wanted = [item for item in self.planned if item.model == name]
+            if not wanted:
+                continue
+            if self.options.record and name:
+                record = read_record(self.options.root / self.options.record)
+            else:
+                path = record_path(folder, self._record_name(name))
+                if not path.exists():
+                    continue
+                record = read_record(path)
+            if record.clips and record.clips != self.clips_hash(name):
+                self._notes.append(
+                    f"{record.path.name} rests on other clips than these: {name} is judged without its record"
+                )
+                continue
+            self._records[name] = record
+
+    def _record_folder(self) -> Any:
+        from pathlib import Path
+
+        from circuit_claims.organisms.registry import beside
+
+        local = {Path(item.nodeid.split("::")[0]).parent for item in self.planned}
+        for folder in sorted(local):
+            if (self.options.root / folder / "recorded").is_dir():
+                return self.options.root / folder / "recorded"
+        return beside("claims") / "recorded"
+
+    def _record_name(self, model: str) -> str:
+        return self._sources[model].record_name if model else PAPER
+
+    def clips_hash(self, model: str) -> str:
+        """What the pairs are: a hash of all their clips' hashes; empty without a model."""
+        if not model:
+            return ""
+        digest = hashlib.sha256()
+        for pair in self._pair_sets[model].pairs:
+            digest.update(f"{pair.name} {pair.positive.sha256} {pair.negative.sha256}\n".encode())
+        return digest.hexdigest()[:16]
+
+    def header(self) -> str:
+        """The line that says what is under test."""
+        from circuit_claims.report.terminal import header
+
+        line = header({"run": self._run(0.0), "models": self._models()})
+        return "\n".join([line, *(f"note: {note}" for note in self._notes)])
+
+    # Measuring and judging -----------------------------------------------------------------------
+
+    @contextmanager
+    def circuit(self, name: str, capture: Any, reporter: Any) -> Iterator[Circuit]:
+        """The circuit of one model: opened when the first claim asks, closed before the next model."""
+        from circuit_claims.clips.decode import Decoder
+        from circuit_claims.measure.circuit import Circuit
+        from circuit_claims.measure.store import Store
+        from circuit_claims.report.progress import progress
+
+        device = _device(self.options.device)
+        quiet = self.worker or self.options.progress == "off"
+        with Decoder() as decoder, progress(quiet, capture, reporter) as advance:
+            opened = Circuit(
+                self._sources[name],
+                self._pair_sets[name],
+                Store(self.options.cache),
+                decoder=decoder,
+                device=device,
+                threads=self.options.threads,
+                progress=advance,
+            )
+            yield opened
+            self.model_facts[name] = opened.facts_so_far()
+
+    def teaches(self, excinfo: Any) -> bool:
+        """Whether an exception explains itself, so that a traceback would only hide it."""
+        from circuit_claims.measure.errors import MeasurementError
+
+        return excinfo is not None and isinstance(excinfo.value, (*self.refusals(), MeasurementError))
+
+    def result_of(
+        self, planned: Planned, result: Result | None, excinfo: Any, seconds: float
+    ) -> Result | None:
+        """What an item said, or what became of it; None where it was skipped from outside."""
+        if excinfo is None:
+            if result is None:
+                verdict = Verdict(Outcome.ERROR, "judged nothing", "The test ended without calling `judge`.")
+                return Result(planned, verdict, seconds=seconds)
+            result = replace(result, seconds=seconds)
+            return replace(result, comparison=self._compare(result))
+        from circuit_claims.measure.errors import NotApplicable
+
+        if isinstance(excinfo.value, NotApplicable):
+            verdict = Verdict(Outcome.NOT_APPLICABLE, "not applicable", str(excinfo.value))
+            made = Result(planned, verdict, seconds=seconds)
+            return replace(made, comparison=self._compare(made))
+        if excinfo.typename == "Skipped":
+            return None
+        text = str(excinfo.value) if self.teaches(excinfo) else f"{excinfo.typename}: {excinfo.value}"
+        return Result(planned, Verdict(Outcome.ERROR, excinfo.typename, text), seconds=seconds)
+
+    def _compare(self, result: Result) -> Comparison:
+        planned, verdict = result.planned, result.verdict
+        if self.options.update:
+            return Comparison(Drift.AS_RECORDED, f"{verdict.outcome}, recorded by this run")
+        record = self._records.get(planned.model)
+        entry = record.entries.get((planned.claim.key, planned.part)) if record else None
+        if entry is None and self.options.add:
+            return Comparison(Drift.AS_RECORDED, f"{verdict.outcome}, recorded by this run")
+        return compare(entry, verdict.outcome, verdict.estimate, verdict.bound)
+
+    def take(self, plain: Mapping[str, Any]) -> None:
+        """Book a result that landed, in memory and in the journal that survives a kill."""
+        if not self.results:
+            self._journal.parent.mkdir(parents=True, exist_ok=True)
+            self._journal.unlink(missing_ok=True)
+        self.results.append(from_plain(plain))
+        with self._journal.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(plain) + "\n")
+
+    @property
+    def _journal(self) -> Any:
+        return self.options.report_dir / ".journal.jsonl"
+
+    def take_plan(self, planned: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
+        """Book what a worker collected, and the facts of the models that it opened."""
+        if not self.planned and planned:
+            self.open([planned_from_plain(item) for item in planned])
+        self.model_facts.update({name: f for name, f in facts.items() if f})
+
+    def lost_worker(self, why: str) -> None:
+        """A worker died: the run is incomplete, whatever the others said."""
+        self._lost.append(why.strip().splitlines()[-1] if why.strip() else "a worker was lost")
+
+    # Closing -------------------------------------------------------------------------------------
+
+    def close(self, full: bool, seconds: float) -> int:
+        """Settle every claim, write report and record, and say how the process should end."""
+        from circuit_claims.report import schema
+
+        findings = settle(self.planned, self.results, self._records)
+        if self.options.update or self.options.add:
+            findings = [self._accepted(finding) for finding in findings]
+        missing = stale(self._records, findings) if full and not self._lost else []
+        status = exit_status(
+            findings,
+            self.results,
+            lost=bool(self._lost) or self.interrupted,
+            missing=bool(missing),
+            strict=self.options.strict,
+        )
+        if self.options.update or self.options.add:
+            self._write_records(findings, full)
+        run = {**self._run(seconds), "exit_status": status, "complete": not (self._lost or self.interrupted)}
+        self.report = schema.build(findings, run, self._models())
+        path = self.options.report_dir / "latest.json"
+        schema.write(path, self.report)
+        self._closing += [f"lost: {why}" for why in self._lost]
+        self._closing += [f"recorded, but not judged by this full run: {claim}" for claim in missing]
+        self._closing += [
+            f"warning: {f.model} {f.claim.key}: {f.comparison.sentence}"
+            for f in findings
+            if f.comparison.drift is Drift.BORDERLINE
+        ]
+        self._closing += self._notes
+        self._closing.append(f"report: {os.path.relpath(path)}")
+        return status
+
+    def _accepted(self, finding: Finding) -> Finding:
+        if finding.verdict.outcome in (Outcome.INCOMPLETE, Outcome.ERROR):
+            return finding
+        if finding.comparison.drift is not Drift.UNRECORDED and not self.options.update:
+            return finding
+        sentence = f"{finding.verdict.outcome}, recorded by this run"
+        return replace(finding, comparison=Comparison(Drift.AS_RECORDED, sentence))
+
+    def closing_lines(self) -> list[str]:
+        """What is said after the table: losses, borderline verdicts, files written."""
+        return self._closing
+
+    def _write_records(self, findings: Sequence[Finding], full: bool) -> None:
+        bad = [f for f in findings if f.verdict.outcome in (Outcome.INCOMPLETE, Outcome.ERROR)]
+        if self._lost or self.interrupted or bad or not (full or self.options.add):
+            self._closing.append(
+                "the record was not written: it takes a whole run without errors "
+                f"({len(bad)} claims incomplete or in error; "
+                "-k, -m, -x, :: and --circuit-claim leave claims out)"
+            )
+            return
+        for name in dict.fromkeys(finding.model for finding in findings):
+            mine = [finding for finding in findings if finding.model == name]
+            path = (
+                self.options.root / self.options.record
+                if self.options.record and self.options.record != "none" and name
+                else record_path(self._record_folder(), self._record_name(name))
+            )
+            count = write_record(
+                path,
+                model=self._record_name(name),
+                clips=self.clips_hash(name),
+                noted=self._noted(name),
+                findings=_entries(mine),
+                only_new=self.options.add,
+            )
+            self._closing.append(f"record: {os.path.relpath(path)} ({count} entries written)")
+
+    def _noted(self, model: str) -> dict[str, str]:
+        noted = {name: _version(name) for name in NOTED} if model else {}
+        if model:
+            noted |= {
+                "weights": str(self.model_facts.get(model, {}).get("fingerprint", ""))[:16],
+                "device": _device(self.options.device),
+                "precision": "float32",
+                "sampling": json.dumps(dict(self._pair_sets[model].sampling.as_dict()), sort_keys=True),
+            }
+        return noted
+
+    def _run(self, seconds: float) -> dict[str, Any]:
+        sets = list(self._pair_sets.values())
+        return {
+            "circuit_claims": version("circuit-claims"),
+            "seconds": seconds,
+            "device": _device(self.options.device),
+            "precision": "float32",
+            "threads": self.options.threads,
+            "seed": self.options.seed,
+            "profile": self.options.profile,
+            "pair_set": sets[0].name if sets else None,
+            "pairs": len(sets[0].pairs) if sets else 0,
+            "packages": {name: _version(name) for name in NOTED},
+            "python": ".".join(map(str, sys.version_info[:3])),
+        }
+
+    def _models(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "revision": source.revision,
+                "clips": self.clips_hash(name),
+                "record": self._records[name].path.name if name in self._records else None,
+                **self.model_facts.get(name, {}),
+            }
+            for name, source in self._sources.items()
+        ]
+
+
+def _entries(findings: Sequence[Finding]) -> Iterator[tuple[str, str, Entry]]:
+    for finding in findings:
+        yield finding.claim.key, "", _entry(finding.verdict, finding.parts)
+        if finding.claim.quantifier in (Quantifier.EACH, Quantifier.ANY):
+            for part in finding.parts:
+                yield finding.claim.key, part.planned.part, _entry(part.verdict, [part])
+
+
+def _entry(verdict: Verdict, parts: Sequence[Result]) -> Entry:
+    units = [part.evidence.unit for part in parts if part.evidence]
+    tolerance = default_tolerance(units[0], verdict.estimate) if units else None
+    return Entry(
+        verdict.outcome,
+        verdict.reason if verdict.outcome is not Outcome.SUPPORTED else "",
+        verdict.estimate,
+        verdict.bound,
+        tolerance if verdict.estimate is not None else None,
+    )
+
+
+def _one_an_action(pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """The first pair of each action and kind: what the smoke profile measures."""
+    seen: set[tuple[str, str, str | None]] = set()
+    for pair in pairs:
+        key = (pair.action, pair.kind, pair.control)
+        if key not in seen:
+            seen.add(key)
+            yield pair
+
+
+def _refuse_other_window(source: ModelSource, pairs: PairSet) -> None:
+    """A model that takes another number of frames than the pairs sample is refused before it loads."""
+    from pathlib import Path
+
+    from circuit_claims.clips.errors import ManifestError
+
+    if not isinstance(source.location, Path):
+        return
+    config = source.location / "config.json"
+    try:
+        frames = json.loads(config.read_text(encoding="utf-8")).get("num_frames")
+    except (OSError, ValueError):
+        return  # the loader says what is wrong with the folder
+    if isinstance(frames, int) and frames != pairs.sampling.frames:
+        raise ManifestError(
+            pairs.path,
+            "sampling",
+            f"it samples {pairs.sampling.frames} frames, but {source.name} takes {frames}; "
+            f"set frames = {frames} under [sampling] (and check that the clips are long enough), "
+            "or name other pairs with --circuit-pairs",
+        )
+
+
+def _device(asked: str) -> str:
+    if asked == "auto":
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return asked
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

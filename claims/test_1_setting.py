@@ -1,0 +1,31 @@
+"""E1 section 1, E3 section 3.1: the puzzle. Both outcomes get one label, so the outcome is hidden.
+
+The label precondition is a claim of its own: it gates no other claim.
+"""
+
+from circuit_claims import above, claim
+
+MOST = 0.8
+"""The paper has one pair and says "robustly"; over pairs we ask for more than four in five."""
+
+
+@claim(
+    "same-label",
+    "Both clips of a pair, success and failure, get the same label.",
+    source="E1 section 1; E3 section 3.1: a strike and a gutter ball are both 'bowling'",
+    kind="reproduces",
+    scope="negative",
+)
+def test_success_and_failure_get_the_same_label(circuit, judge):
+    judge(circuit.labels(), above(MOST), published=1.0)
+
+
+@claim(
+    "right-label",
+    "Both clips of a pair, success and failure, get the right label.",
+    source="E1 section 1; E3 section 3.1: 'robustly classifies both as bowling'",
+    kind="reproduces",
+    scope="trained",
+)
+def test_success_and_failure_get_the_right_label(circuit, judge):
+    judge(circuit.labels(right=True), above(MOST), published=1.0)
