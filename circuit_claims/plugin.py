@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _plan(item: pytest.Item, claim: Claim) -> Planned:
-    from circuit_claims.judge.ledger import Planned, Result
+    from circuit_claims.judge.ledger import Planned
 
     callspec = getattr(item, "callspec", None)
     params = dict(callspec.params) if callspec else {}
@@ -113,7 +113,7 @@ def circuit(request: pytest.FixtureRequest) -> Iterator[Circuit]:
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> Judge:
     """``judge(measured, expectation, published=...)``: turn numbers into this claim's verdict, once."""
-    from circuit_claims.session import ClaimSession, Judge
+    from circuit_claims.session import Judge
 
     planned = request.node.stash.get(PLANNED, None)
     if planned is None:

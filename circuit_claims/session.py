@@ -16,7 +16,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import Control, Evidence, Outcome, Quantifier, Verdict
+from circuit_claims.judge.claim import Control, Design, Evidence, Outcome, Quantifier, Verdict
 from circuit_claims.judge.ledger import (
     Finding,
     Planned,
@@ -67,7 +67,7 @@ class Judge:
         *,
         published: float | None = None,
         rounding: float = 0.0,
-        controls: Mapping[str, Sample] | None = None,
+        controls: Mapping[str, Sample | Sequence[Sample]] | None = None,
         artifact: str | None = None,
     ) -> Verdict:
         """Judge a measurement; the verdict goes to the report and decides the test's outcome.
@@ -101,13 +101,21 @@ class Judge:
         return verdict
 
 
-def _control(name: str, control: Sample, measured: Sample) -> Control:
+def _control(name: str, control: Sample | Sequence[Sample], measured: Sample) -> Control:
+    """A control as the judge takes it: several samples are seeds of random weights."""
+    samples = [control] if not isinstance(control, Sequence) else list(control)
+    undefined = next((why for sample in samples for why in sample.undefined.values()), "")
+    if isinstance(control, Sequence):
+        design = Design.SEEDS
+    else:
+        design = Design.PAIRED if control.pairs == measured.pairs else Design.UNPAIRED
     return Control(
         name=name,
-        values=control.values,
-        groups=control.groups,
-        paired=control.pairs == measured.pairs,
-        clips=control.clips,
+        design=design,
+        rows=tuple(sample.values for sample in samples),
+        groups=samples[0].groups,
+        clips=samples[0].clips,
+        undefined=undefined,
     )
 
 

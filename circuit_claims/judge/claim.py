@@ -134,18 +134,31 @@ def _member(enum: type[Member], word: str, claim_id: str) -> Member:
         raise ValueError(f"claim {claim_id!r}: {enum.__name__.lower()} {word!r} is none of {known}") from None
 
 
+class Design(StrEnum):
+    """How a control's values stand to the claim's."""
+
+    PAIRED = "paired"
+    """Value i was measured on the same pair as the claim's value i."""
+    UNPAIRED = "unpaired"
+    """The control has pairs of its own."""
+    SEEDS = "seeds"
+    """The same pairs on several models of random weights, a row of values for each seed."""
+
+
 @dataclass(frozen=True)
 class Control:
-    """A measurement that a `means` claim must differ from."""
+    """A measurement that a `means` claim must exceed."""
 
     name: str
-    values: tuple[float, ...]
-    groups: tuple[str, ...]
+    design: Design
+    rows: tuple[tuple[float, ...], ...]
+    """One row of values; a row for each seed where the design is `seeds`."""
+    groups: tuple[str, ...] = ()
     """The action of each value."""
-    paired: bool
-    """Value i belongs to the same pair as the claim's value i."""
     clips: tuple[tuple[str, ...], ...] = ()
     """The clips that each value rests on."""
+    undefined: str = ""
+    """Why the control has no values, where it has none."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +181,8 @@ class Evidence:
     rounding: float = 0.0
     """Half a unit of the published number's last digit, in this evidence's unit."""
     controls: tuple[Control, ...] = ()
+    equivalence: float = 0.05
+    """Differences from a control smaller than this do not matter; fixed before the run."""
     flags: tuple[str, ...] = ()
     """Defects of the published metric that the reader has to know, such as "inert readout"."""
     undefined: dict[str, str] = field(default_factory=dict)

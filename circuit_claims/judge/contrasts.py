@@ -8,7 +8,7 @@ weights.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,19 +66,24 @@ def two_sample_contrast(
     """Interval of claim minus control where the control has pairs of its own (other clips).
 
     H0: the means are equal. Statistic: Welch's (1947) difference, taken within each action and averaged
-    with the claim's share of pairs, degrees of freedom by Satterthwaite (`scipy.stats.t`). Actions that
-    only one side has are left out, since their difference would be the action's; where an action has a
-    single pair on a side, the actions are pooled (wider); where none is common, all pairs are compared and
-    the method says so. Nominal error 1 - level, two-sided. Pairs that share a clip within a side enter as
-    their mean.
+    with the claim's share of pairs, degrees of freedom by Satterthwaite (`scipy.stats.t`). Nominal error 1
+    - level, two-sided. Actions that only one side has are left out: their difference would be the action's.
+    Where an action has a single pair on a side, the differences of the actions' means are judged by a t
+    interval over three or more actions. With fewer, or none in common, all pairs are compared as two plain
+    samples (wider, and no longer free of differences between actions; the method says so). Pairs that share
+    a clip within a side enter as their mean.
     """
     one, two = _units(claim, claim_groups, claim_clusters), _units(control, control_groups, control_clusters)
     common = [action for action in one if action in two]
-    matched = "" if common or claim_groups is None or control_groups is None else ", actions not matched"
     cells = [(one[action], two[action]) for action in common]
-    if not cells or min(min(len(x), len(y)) for x, y in cells) < 2:
-        chosen = common or list(one), common or list(two)
-        cells = [(np.concatenate([one[a] for a in chosen[0]]), np.concatenate([two[a] for a in chosen[1]]))]
+    single = any(min(len(x), len(y)) < 2 for x, y in cells)
+    if single and len(cells) >= 3:
+        found = interval([_mean(x) - _mean(y) for x, y in cells], level=level)
+        return replace(found, method=f"{found.method}, differences of {len(cells)} actions")
+    if single or not cells:
+        pooled = [np.concatenate([side[a] for a in common or side]) for side in (one, two)]
+        cells = [(pooled[0], pooled[1])]
+    matched = "" if common or claim_groups is None or control_groups is None else ", actions not matched"
     n = min(sum(len(x) for x, _ in cells), sum(len(y) for _, y in cells))
     weights = np.array([len(x) for x, _ in cells], dtype=np.float64)
     weights /= weights.sum()

@@ -13,6 +13,7 @@ from typing import Any
 from circuit_claims.judge.claim import (
     Claim,
     Control,
+    Design,
     Evidence,
     Kind,
     Outcome,
@@ -268,7 +269,8 @@ def _evidence(plain: Mapping[str, Any]) -> Evidence:
                 Control(
                     **{
                         **control,
-                        "values": tuple(control["values"]),
+                        "design": Design(control["design"]),
+                        "rows": tuple(tuple(row) for row in control["rows"]),
                         "groups": tuple(control["groups"]),
                         "clips": tuple(tuple(clips) for clips in control["clips"]),
                     }

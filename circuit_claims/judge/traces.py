@@ -53,28 +53,34 @@ def slope_changes(
     onset: int,
     layers: Sequence[int] | None = None,
     scale: Scale = "log",
+    window: int | None = 1,
     floor: float | None = None,
 ) -> tuple[float, ...]:
     """Change of slope at a stated onset, for each pair.
 
     Least squares of y_l = a + b (l - h) + c max(l - h, 0) with the hinge h = onset - 1
-    (`numpy.linalg.lstsq`); returns c. It needs two layers before the hinge and two after it.
+    (`numpy.linalg.lstsq`); returns c.
 
     Args:
         traces: [pair, layer], norms >= 0 for the log scale.
         onset: the first block that is said to grow.
         layers: the block of each column (-1 is the embedding); 0, 1, 2, ... when left out.
         scale: "log" for growth rates, "linear" for the values themselves.
+        window: layers on either side of the hinge that are looked at. 1 is the second difference, which
+            sees nothing but this layer; 2 also sees 0.6 of a bend one layer away; None takes the whole
+            trace, in which a bend anywhere counts.
         floor: smallest value that the log sees, e.g. the jitter; by default `FLOOR` of the pair's largest
             value. A trace that is zero throughout is flat: its change is 0.
 
     Raises:
-        ValueError: too few layers on a side, a negative norm, NaN.
+        ValueError: no layer at the hinge or on a side of it, a negative norm, NaN.
     """
     heights, x = _heights(traces, layers, scale, floor)
     hinge = onset - 1
-    if np.sum(x <= hinge) < 2 or np.sum(x > hinge) < 2:
-        raise ValueError(f"onset {onset} needs two layers before and two after it; there are {x.tolist()}")
+    near = np.abs(x - hinge) <= (np.inf if window is None else window)
+    if hinge not in x or np.sum(x[near] < hinge) < 1 or np.sum(x[near] > hinge) < 1:
+        raise ValueError(f"onset {onset} needs layer {hinge} and one on each side of it, not {x.tolist()}")
+    heights, x = heights[:, near], x[near]
     change = np.linalg.lstsq(_design(x, hinge), heights.T, rcond=None)[0][2]
     return tuple(float(c) for c in change)
 
@@ -84,6 +90,7 @@ def slope_change(
     onset: int,
     layers: Sequence[int] | None = None,
     scale: Scale = "log",
+    window: int | None = 1,
     floor: float | None = None,
     groups: Labels = None,
     clusters: Labels = None,
@@ -96,7 +103,7 @@ def slope_change(
     What all pairs share (the architecture's own bend) is not noise between pairs and would be found too: a
     claim of onset needs the contrast of `slope_changes` with a control's, paired or two-sample.
     """
-    changes = slope_changes(traces, onset, layers, scale, floor)
+    changes = slope_changes(traces, onset, layers, scale, window, floor)
     return interval(changes, groups, clusters, level, seed)
 
 

@@ -7,11 +7,11 @@ a scientific claim.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import Claim, Control, Evidence, Kind, Outcome, Quantifier, Verdict
+from circuit_claims.judge.claim import Claim, Control, Design, Evidence, Kind, Outcome, Quantifier, Verdict
 from circuit_claims.judge.expectation import Expectation
 
 if TYPE_CHECKING:
@@ -197,7 +197,8 @@ def _decide_interval(claim: Claim, evidence: Evidence, expectation: Expectation,
     base = Verdict(
         Outcome.INCONCLUSIVE,
         "straddles",
-        f"{_capital(evidence.name)} is {numbers}, which straddles {expectation.words}.",
+        f"{_capital(evidence.name)} is {numbers}, which straddles {expectation.words}"
+        f"{_more(found, expectation)}.",
         estimate=found.estimate,
         low=low,
         high=high,
@@ -225,54 +226,109 @@ def _decide_interval(claim: Claim, evidence: Evidence, expectation: Expectation,
     return base
 
 
+def _more(found: "Interval", expectation: Expectation) -> str:
+    """How many pairs would decide, if the estimate is right."""
+    from circuit_claims.judge.effects import pairs_needed
+
+    edges = [edge for edge in (expectation.low, expectation.high) if isfinite(edge)]
+    nearest = min(edges, key=lambda edge: abs(found.estimate - edge))
+    needed = pairs_needed(found, nearest)
+    return f"; about {needed} pairs would decide" if needed is not None and needed > found.n else ""
+
+
 def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: float, numbers: str) -> Verdict:
-    """Let a `means` claim through only by its contrasts with the declared controls."""
+    """Let a `means` claim through only by its contrasts with the declared controls.
+
+    Each contrast is the difference from the control, signed so that above zero is the claimed sense.
+    It has to exclude zero; a control that is shown equivalent, or shown to exceed the claim, refutes.
+    """
+    satisfied = expectation.contains(_number(base.low), _number(base.high))
+    name = _capital(evidence.name)
     if not evidence.controls:
-        if not expectation.contains(base.low or 0.0, base.high or 0.0):
+        if not satisfied:
             return base
         return replace(
             base,
             reason="no contrast",
-            sentence=f"{_capital(evidence.name)} is {numbers}, which is {expectation.words}, "
-            "but no control was contrasted, so it is not shown to be about the outcome.",
+            sentence=f"{name} is {numbers}, which is {expectation.words}, but it was contrasted with "
+            "no control, so it is not shown to be about the outcome.",
         )
-    contrasts = []
-    failed: list[str] = []
+    sense = -1.0 if expectation.kind == "below" else 1.0
+    contrasts: list[dict[str, Any]] = []
+    shown_equal, undecided = [], []
     for control in evidence.controls:
-        difference = _contrast(evidence, control, level)
-        contrasts.append({"control": control.name, **asdict(difference)})
-        if not difference.low > 0:
-            failed.append(control.name)
+        if control.undefined:
+            undecided.append(f"{control.name} ({control.undefined})")
+            continue
+        difference = contrast(evidence, control, level, sense)
+        narrow = contrast(evidence, control, 1 - 2 * (1 - level), sense)
+        contrasts.append({"control": control.name, **_bounded(difference)})
+        told = f"{control.name} (difference {difference.estimate:.3g} "
+        told += f"[{difference.low:.3g}, {difference.high:.3g}])"
+        if narrow.within(-evidence.equivalence, evidence.equivalence) or difference.high < 0:
+            shown_equal.append(told)
+        elif not difference.low > 0:
+            undecided.append(told)
     gated = replace(base, contrasts=tuple(contrasts))
-    if not expectation.contains(base.low or 0.0, base.high or 0.0):
-        return gated
-    if not failed:
-        names = ", ".join(control.name for control in evidence.controls)
+    if shown_equal:
         return replace(
             gated,
-            outcome=Outcome.SUPPORTED,
-            reason="",
-            sentence=f"{_capital(evidence.name)} is {numbers}, which is {expectation.words} "
-            f"and more than in {names}.",
+            outcome=Outcome.REFUTED,
+            reason="specificity",
+            sentence=f"{name} is {numbers}, but it is no more than in {', '.join(shown_equal)}.",
         )
+    if not satisfied:
+        return gated
+    if undecided:
+        return replace(
+            gated,
+            reason="contrast",
+            sentence=f"{name} is {numbers}, which is {expectation.words}, but it is not shown to exceed "
+            f"{', '.join(undecided)}.",
+        )
+    names = ", ".join(control.name for control in evidence.controls)
     return replace(
         gated,
-        reason="contrast",
-        sentence=f"{_capital(evidence.name)} is {numbers}, which is {expectation.words}, "
-        f"but not shown to exceed {', '.join(failed)}.",
+        outcome=Outcome.SUPPORTED,
+        reason="",
+        sentence=f"{name} is {numbers}, which is {expectation.words}, and more than in {names}.",
     )
 
 
-def _contrast(evidence: Evidence, control: Control, level: float) -> "Interval":
-    if not control.paired or len(control.values) != len(evidence.values):
-        raise ValueError(f"control {control.name!r} is not paired with {evidence.name!r}")
-    differences = tuple(a - b for a, b in zip(evidence.values, control.values, strict=True))
-    return _interval(differences, evidence, level)
+def contrast(evidence: Evidence, control: Control, level: float, sense: float = 1.0) -> "Interval":
+    """Claim minus control with its interval, times `sense`; the method follows the control's design.
+
+    Raises:
+        ValueError: a paired control without the claim's pairs.
+    """
+    from circuit_claims.judge.contrasts import paired_contrast, seed_contrast, two_sample_contrast
+
+    ours = [sense * value for value in evidence.values]
+    rows = [[sense * value for value in row] for row in control.rows]
+    groups, clips = evidence.groups or None, evidence.clips or None
+    if control.design is Design.SEEDS:
+        return seed_contrast(ours, rows, groups, clips, level)
+    if control.design is Design.PAIRED:
+        return paired_contrast(ours, rows[0], groups, clips, level)
+    return two_sample_contrast(
+        ours, rows[0], groups, control.groups or None, clips, control.clips or None, level
+    )
+
+
+def _bounded(found: "Interval") -> dict[str, Any]:
+    ends = {
+        end: value if isfinite(value) else None for end, value in (("low", found.low), ("high", found.high))
+    }
+    return {"estimate": found.estimate, **ends, "n": found.n, "method": found.method}
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _interval(values: Sequence[float], evidence: Evidence, level: float) -> "Interval":
     """The mean over pairs with its interval; yes-or-no values get the exact binomial one."""
-    from circuit_claims.judge.intervals import Interval, clip_clusters, interval
+    from circuit_claims.judge.intervals import Interval, interval
 
     if evidence.unit == "bool":
         from scipy.stats import binomtest
@@ -280,8 +336,7 @@ def _interval(values: Sequence[float], evidence: Evidence, level: float) -> "Int
         yes, n = round(sum(values)), len(values)
         ends = binomtest(yes, n).proportion_ci(level, method="exact")
         return Interval(yes / n, float(ends.low), float(ends.high), level, n, "exact binomial", 0.0)
-    clusters = clip_clusters(evidence.clips) if evidence.clips else None
-    return interval(values, evidence.groups or None, clusters, level=level)
+    return interval(values, evidence.groups or None, evidence.clips or None, level=level)
 
 
 def _capital(words: str) -> str:

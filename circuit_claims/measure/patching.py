@@ -28,8 +28,9 @@ from circuit_claims.measure.results import Patch, Place, Reading, Sweep
 from circuit_claims.models.residual import EVERY_ROW, Edit, Readout, ResidualModel, Write, canonical, walk
 from circuit_claims.models.sites import Site
 
-STATE_TOKENS = 16_384
-"""Tokens of all states of one batch, at most: 5 states of ViViT-B, 127 of 129 tokens. Bounds the memory."""
+STATE_TOKENS = {"cpu": 512}
+"""Tokens of all states of one batch, at most. On a CPU a batch that leaves the cache is slower than none."""
+STATE_TOKENS_ELSEWHERE = 65_536
 TOP = 5
 """Labels that a `Reading` keeps."""
 
@@ -61,7 +62,7 @@ def sweep(
     """
     wanted = {write.site for write in model.writes} if sites is None else {canonical(site) for site in sites}
     _require_sites(model, wanted, started_by_a_write=True)
-    max_states = max_states or max(1, STATE_TOKENS // model.n_tokens)
+    max_states = max_states or _batch_plan(model)
     narrow_at = None if tokens or model.reads == EVERY_ROW else _last_mixing(model)
     with torch.inference_mode():
         donor = model.embed(one_clip(model, donor_pixels, "donor"))
@@ -205,6 +206,12 @@ def require_finite(model: ResidualModel, role: str, site: Site, value: Tensor) -
             f"{model.name}, {role}, {site}: {count} of {value.numel()} numbers are NaN or Inf; "
             "check the weights and the range of the pixels"
         )
+
+
+def _batch_plan(model: ResidualModel) -> int:
+    """States in one batch: fixed by the model and its kind of device, never by what happens to be free."""
+    device = model.device.partition(":")[0]
+    return max(1, STATE_TOKENS.get(device, STATE_TOKENS_ELSEWHERE) // model.n_tokens)
 
 
 def _go_on(write: Write, started: Tensor, count: int, rows: slice, max_states: int) -> Tensor:

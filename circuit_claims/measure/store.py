@@ -1,8 +1,8 @@
 """Every measurement on disk, keyed by everything that it depends on. JSON only; imports no torch.
 
 The key of an entry is the sha256 of its fields as canonical JSON: weights, clips, sampling, method,
-precision, batch plan, device, versions, and the source code that measures. A change of any is another key, so a broken
-hook or another version of transformers is never judged from old numbers. The fields lie in the entry.
+precision, batch plan, device, versions, and the source code that measures. A change of any is another key, so
+a broken hook or another version of transformers is never judged from old numbers. The fields lie in the entry.
 """
 
 from __future__ import annotations

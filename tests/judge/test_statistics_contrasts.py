@@ -59,12 +59,18 @@ def test_an_action_without_a_control_is_left_out() -> None:
     assert found.estimate == 1.0
 
 
-def test_actions_with_one_pair_are_pooled_and_strangers_are_named() -> None:
-    pooled = two_sample_contrast([1.0, 2.0, 3.0], [0.0, 1.0, 2.0], ["a", "b", "c"], ["a", "b", "c"])
-    assert pooled.method == "Welch t"
+def test_actions_with_one_pair_are_compared_action_by_action() -> None:
+    found = two_sample_contrast([1.0, 20.0, 301.0], [0.0, 19.5, 300.5], ["a", "b", "c"], ["a", "b", "c"])
+    known = interval([1.0, 0.5, 0.5])
+    assert (found.low, found.high, found.n) == (known.low, known.high, 3)
+    assert found.method == "t, differences of 3 actions"
+
+
+def test_too_few_actions_are_pooled_and_strangers_are_named() -> None:
+    pooled = two_sample_contrast([1.0, 2.0, 3.0], [0.0, 1.0, 2.0], ["a", "a", "b"], ["a", "b", "b"])
     assert pooled == two_sample_contrast([1.0, 2.0, 3.0], [0.0, 1.0, 2.0])
     strangers = two_sample_contrast([1.0, 2.0], [0.0, 1.0], ["a", "a"], ["b", "b"])
-    assert "not matched" in strangers.method
+    assert strangers.method == "Welch t, actions not matched"
 
 
 def test_unpaired_pairs_that_share_a_clip_are_one() -> None:

@@ -57,8 +57,24 @@ def test_log_of_zero_is_cut_off() -> None:
 def test_layers_name_the_columns() -> None:
     with_embedding = [3.0, *bent(5)]
     named = slope_changes([with_embedding[1:]], 5)
-    assert slope_changes([bent(5, layers=12)[2:]], 5, layers=range(2, 12)) == pytest.approx(named)
-    assert slope_changes([with_embedding], 5, layers=range(-1, 12))[0] > named[0]
+    assert slope_changes([bent(5)[2:]], 5, layers=range(2, 12)) == pytest.approx(named)
+    everything = range(-1, 12)
+    assert slope_changes([with_embedding], 5, layers=everything) == pytest.approx(named)
+    assert slope_changes([with_embedding], 5, layers=everything, window=None)[0] > named[0]
+
+
+@pytest.mark.parametrize("onset", [3, 4, 6, 8])
+def test_a_bend_elsewhere_is_no_onset_here(onset: int) -> None:
+    assert slope_changes([bent(onset)], 5)[0] == pytest.approx(0, abs=1e-9)
+    # Over the whole trace any bend counts; two layers see the neighbours.
+    assert slope_changes([bent(onset)], 5, window=None)[0] > 0.3
+    assert (slope_changes([bent(onset)], 5, window=2)[0] > 0.3) is (onset in (4, 6))
+
+
+def test_a_step_is_an_onset_where_it_is() -> None:
+    for block in (3, 5, 9):
+        step = [1.0] * block + [14.0] * (12 - block)
+        assert (slope_changes([step], 5)[0] > 1) is (block == 5)
 
 
 def test_over_pairs_it_is_an_interval() -> None:
@@ -66,7 +82,7 @@ def test_over_pairs_it_is_an_interval() -> None:
     traces = [[v * math.exp(generator.normal(0, 0.05)) for v in bent(5)] for _ in range(8)]
     found = slope_change(traces, 5)
     assert found.low > 0.6
-    assert found.high < 0.8
+    assert found.high < 0.9
     assert found.n == 8
 
 
@@ -109,10 +125,12 @@ def test_bad_traces_are_refused() -> None:
         slope_changes([], 2)
     with pytest.raises(ValueError, match="not negative"):
         slope_changes([[1.0, -1.0, 1.0, 1.0, 1.0]], 2)
-    with pytest.raises(ValueError, match="two layers before"):
+    with pytest.raises(ValueError, match="one on each side"):
         slope_changes([bent(5)], 1)
-    with pytest.raises(ValueError, match="two layers before"):
-        slope_changes([bent(5)], 11)
+    with pytest.raises(ValueError, match="one on each side"):
+        slope_changes([bent(5)], 12)
+    with pytest.raises(ValueError, match="needs layer 4"):
+        slope_changes([bent(5)[:4]], 5, layers=[1, 2, 3, 7])
     with pytest.raises(ValueError, match="3 layers for traces of 12"):
         slope_changes([bent(5)], 5, layers=[1, 2, 3])
     with pytest.raises(ValueError, match="floor"):
