@@ -39,9 +39,8 @@ PLACES = {
     "tokens": "all tokens of the last block (the paper's)",
 }
 INERT = "inert readout: all but one of these tokens reach no logit, and the metric ignores direction"
-ALL_SITES_UP_TO = 24
-"""Layers up to which identities are checked at every layer; above, at the first, middle and last."""
 PIXELS_KEPT = 4
+"""Clips kept decoded: the pairs are walked in order, so the next measurement mostly wants the same ones."""
 
 
 @dataclass(frozen=True)
@@ -366,12 +365,9 @@ class Circuit:
 
     def _open(self) -> dict[str, Any]:
         """Load the model and hold every site against its identity, on the first outcome pair."""
-        from circuit_claims.measure.opening import describe
+        from circuit_claims.measure import per_pair
 
-        model = self._loaded()
-        first = self._chosen("outcome")[0]
-        donor, recipient = self._pair_pixels(first)
-        return describe(model, donor, recipient, all_layers=model.n_tokens * model.n_layers <= 4_000)
+        return per_pair.describe(self._loaded(), *self._pair_pixels(self._chosen("outcome")[0]))
 
     def _loaded(self) -> ResidualModel:
         if self._model is None:
@@ -379,6 +375,11 @@ class Circuit:
 
             self._model = load(self._source, device=self._device, threads=self._threads)
         return self._model
+
+    def _checked(self) -> ResidualModel:
+        """The model, once its sites have passed; nothing is measured before."""
+        self._model_facts()
+        return self._loaded()
 
     def _pair_pixels(self, pair: Pair) -> tuple[Tensor, Tensor]:
         """The pixels of the success and the failure clip, each `[frame, 3, h, w]`."""
@@ -397,36 +398,30 @@ class Circuit:
         return self._pixels[key]
 
     def _sweep(self, pair: Pair, params: Mapping[str, Any]) -> Any:
-        from circuit_claims.measure.patching import sweep
-        from circuit_claims.models.sites import attn_out, mlp_out, resid_post
+        from circuit_claims.measure import per_pair
 
-        self._model_facts()
-        model = self._loaded()
-        sites = [make(layer) for layer in range(model.n_layers) for make in (attn_out, mlp_out, resid_post)]
         success, failure = self._pair_pixels(pair)
         donor, recipient = (success, failure) if params["direction"] == SUFFICIENCY else (failure, success)
-        return sweep(model, donor, recipient, sites).as_dict()
+        return per_pair.sweep_writes(self._checked(), donor, recipient)
 
     def _trace(self, pair: Pair, _params: Mapping[str, Any]) -> Any:
-        from circuit_claims.measure.trace import delta_trace
+        from circuit_claims.measure import per_pair
 
-        self._model_facts()
-        return delta_trace(self._loaded(), *self._pair_pixels(pair)).as_dict()
+        return per_pair.trace(self._checked(), *self._pair_pixels(pair))
 
     def _calibrate(self, pair: Pair, _params: Mapping[str, Any]) -> Any:
-        from circuit_claims.measure.opening import calibrate
+        from circuit_claims.measure import per_pair
 
-        self._model_facts()
-        return calibrate(self._loaded(), *self._pair_pixels(pair))
+        return per_pair.calibrate(self._checked(), *self._pair_pixels(pair))
 
     def _drifting(self, pair: Pair, params: Mapping[str, Any]) -> Any:
-        from circuit_claims.measure.opening import drifting_baseline
+        from circuit_claims.measure import per_pair
         from circuit_claims.models.sites import parse_site
 
-        self._model_facts()
-        success, failure = self._pair_pixels(pair)
         later = self._clip_pixels(pair, False, int(params["shift"]))
-        return drifting_baseline(self._loaded(), success, failure, later, parse_site(params["site"]))
+        return per_pair.drifting_baseline(
+            self._checked(), *self._pair_pixels(pair), later, parse_site(params["site"])
+        )
 
 
 def _delta(trace: Mapping[str, Any], layer: int, of: str, relative: bool) -> float:
