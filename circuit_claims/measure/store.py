@@ -2,7 +2,7 @@
 
 The key of an entry is the sha256 of its fields as canonical JSON: weights, clips, sampling, method,
 precision, batch plan, device, versions, and the source code that measures. A change of any is another key, so
-a broken hook or another version of transformers is never judged from old numbers. The fields lie in the entry.
+a broken hook or another version of transformers is never judged from old numbers. An entry holds its fields.
 """
 
 from __future__ import annotations

@@ -76,6 +76,8 @@ class HookPoint:
 
     module: nn.Module
     side: Literal["output", "input"]
+    replaces: bool = True
+    """False where a replacement reaches only some readers (`resid_mid`: the residual goes past it)."""
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def _hook_points(table: VivitTable, blocks: list[nn.Module]) -> Mapping[Site, Ho
     points = {resid_pre(0): HookPoint(blocks[0], "input")}
     for layer, block in enumerate(blocks):
         points[attn_out(layer)] = HookPoint(block.get_submodule(table.attention[-1]), "output")
-        points[resid_mid(layer)] = HookPoint(block.get_submodule(table.mlp[0]), "input")
+        points[resid_mid(layer)] = HookPoint(block.get_submodule(table.mlp[0]), "input", replaces=False)
         points[mlp_out(layer)] = HookPoint(block.get_submodule(table.mlp[-1]), "output")
         points[resid_post(layer)] = HookPoint(block, "output")
     return points

@@ -1,0 +1,125 @@
+"""Measurements whose answer is known before they are made: the assay itself is under test.
+
+They hold for every ViViT, trained or not, since they follow from the architecture alone:
+
+- an identity patch (the donor's whole stream) gives the donor's run, so recovery is 1 at every layer;
+- a null patch (the recipient's own write) changes nothing;
+- the CLS token starts equal in both clips and is moved by its own writes only, so patching what all
+  attentions write at CLS alone recovers it whole;
+- nothing reads the patch tokens of the last block;
+- the CLS delta is the sum of what the writes add to it, so their shares sum to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from circuit_claims.measure.patching import checked, last_stream, one_clip, patch, sweep
+from circuit_claims.measure.recovery import Norms
+from circuit_claims.measure.results import Patch
+from circuit_claims.models.residual import CLS_ROW, ResidualModel, walk
+from circuit_claims.models.sites import Site, resid_post, resid_pre
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What each kind of write adds directly to the last CLS delta D: <delta of the write, D> / <D, D>.
+
+    None everywhere where D is 0 (nothing to share).
+    """
+
+    embed: float | None
+    attn: float | None
+    """Sum over layers of every attention's share."""
+    mlp: float | None
+    by_site: dict[str, float]
+    """Each write's share, by `site.key`."""
+
+    @property
+    def total(self) -> float | None:
+        """Of everything: 1, but for rounding."""
+        parts = (self.embed, self.attn, self.mlp)
+        return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def identity_patch(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor) -> Patch:
+    """Patch the embedding and every stream after it with the donor's: the donor's run, at every place."""
+    streams = [site for site in model.sites if not site.is_write]
+    return patch(model, donor_pixels, recipient_pixels, streams)
+
+
+def block_outputs(
+    model: ResidualModel,
+    donor_pixels: Tensor,
+    recipient_pixels: Tensor,
+    layers: Iterable[int] | None = None,
+    *,
+    tokens: bool = True,
+) -> dict[int, Patch]:
+    """Patch one block's whole output (`resid_post`), by layer: an identity patch, 1 by every metric.
+
+    The first edition's "MLP" patch was this one: the same number at every layer.
+    """
+    chosen = range(model.n_layers) if layers is None else layers
+    done = sweep(
+        model, donor_pixels, recipient_pixels, [resid_post(layer) for layer in chosen], tokens=tokens
+    )
+    return {layer: done.patches[resid_post(layer).key] for layer in chosen}
+
+
+def null_patch(model: ResidualModel, pixels: Tensor, sites: Iterable[Site] | None = None) -> float:
+    """Patch a clip into itself, each write alone, unbatched. Largest ||d|| anywhere: exactly 0."""
+    chosen = None if sites is None else list(sites)
+    done = sweep(model, pixels, pixels, chosen, max_states=1)
+    return max(norms.d for one in done.patches.values() for norms in one.norms.values())
+
+
+def attention_at_cls(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor) -> Norms:
+    """Patch what every attention writes at the CLS token, and nothing else. The norms at CLS: P = 1."""
+    attentions = [write.site for write in model.writes if write.mixes_tokens]
+    return patch(model, donor_pixels, recipient_pixels, attentions, rows=CLS_ROW).norms["cls"]
+
+
+def final_patch_tokens(model: ResidualModel, pixels: Tensor, seed: int = 0) -> float:
+    """Replace every token of the last stream but CLS by noise of its own size.
+
+    Returns the largest |change of a logit|: exactly 0, so a metric that averages over these tokens is inert.
+    """
+    with torch.inference_mode():
+        clip = one_clip(model, pixels, "clip")
+        resid = last_stream(checked(model, "clip", walk(model, clip)))
+        noise = torch.randn(resid.shape, generator=torch.Generator().manual_seed(seed)).to(resid)
+        noisy = noise * resid.std()
+        noisy[:, CLS_ROW] = resid[:, CLS_ROW]
+        change = model.readout(noisy).logits - model.readout(resid).logits
+        return float(change.abs().max())
+
+
+def direct_shares(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor) -> Shares:
+    """Share the last CLS delta out among the embedding and the writes that it is the sum of."""
+    deltas: dict[Site, Tensor] = {}
+    with torch.inference_mode():
+        runs = [
+            checked(model, role, walk(model, one_clip(model, pixels, role)))
+            for role, pixels in (("donor", donor_pixels), ("recipient", recipient_pixels))
+        ]
+        last = torch.empty(0)
+        for (site, donor), (_, recipient) in zip(*runs, strict=True):
+            last = (model.cls(donor).double() - model.cls(recipient).double())[0]
+            if site.is_write or site == resid_pre(0):
+                deltas[site] = last
+    size = float(last @ last)
+    if size == 0.0:
+        return Shares(None, None, None, {})
+    shares = {site: float(delta @ last) / size for site, delta in deltas.items()}
+    kinds = {write.site: write.kind for write in model.writes}
+    return Shares(
+        embed=shares[resid_pre(0)],
+        attn=sum(share for site, share in shares.items() if kinds.get(site, "mlp") != "mlp"),
+        mlp=sum(share for site, share in shares.items() if kinds.get(site) == "mlp"),
+        by_site={site.key: share for site, share in shares.items() if site.is_write},
+    )
