@@ -97,7 +97,8 @@ def quantify(
     elif needs_one in strict:
         which, reason = needs_one, verdicts[strict.index(needs_one)].reason
     else:
-        which, reason = Outcome.INCONCLUSIVE, "parts"
+        undecided = {v.reason for v in verdicts if v.outcome is Outcome.INCONCLUSIVE}
+        which, reason = Outcome.INCONCLUSIVE, undecided.pop() if len(undecided) == 1 else "parts"
     return _summary(claim, which, reason, verdicts)
 
 

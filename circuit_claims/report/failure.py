@@ -22,6 +22,8 @@ def failure(result: Result, rerun: str) -> str:
         if evidence.published is not None:
             lines.append(f"  published  {evidence.published:.4g}")
         for name, value in evidence.experiment.items():
+            if name == "model":
+                continue
             lines.append(f"  {name:<10} {value}")
         for flag in evidence.flags:
             lines.append(f"  flag       {flag}")

@@ -94,12 +94,12 @@ def _table(
         padding=(0, 2, 0, 0),
         show_edge=False,
     )
-    table.add_column("claim", overflow="fold", max_width=34 if narrow else None)
-    table.add_column("observed [95 % interval]", no_wrap=not narrow, overflow="fold")
+    table.add_column("claim", overflow="fold", no_wrap=not narrow)
+    table.add_column("observed [95 % interval]", overflow="fold", no_wrap=not narrow)
     if not narrow:
         table.add_column("asserted", no_wrap=True)
         table.add_column("published", no_wrap=True)
-    table.add_column("verdict", overflow="fold", min_width=12)
+    table.add_column("verdict", overflow="fold", min_width=14)
     for entry in rows:
         cells = [Text(_name(entry)), Text(_observed(entry))]
         if not narrow:
@@ -147,7 +147,7 @@ def _observed(entry: Mapping[str, Any]) -> str:
     high = max(measured, key=lambda m: m["value"])
     unit = low["unit"]
     values = f"{_percent(low['value'], unit)} to {_percent(high['value'], unit)}"
-    return f"{values} over {len(measured)} parts, n={low['n']}"
+    return f"{values}, {len(measured)} parts, n={low['n']}"
 
 
 def _numbers(measured: Mapping[str, Any]) -> str:
@@ -194,5 +194,5 @@ def _percent(value: float | None, unit: str) -> str:
     if value is None:
         return ""
     if unit in ("fraction", "bool"):
-        return f"{100 * value:.4g} %" if abs(value) >= 0.001 or value == 0 else f"{100 * value:.2g} %"
-    return f"{value:.4g}"
+        return f"{100 * value:.3g} %" if abs(value) < 1 else f"{100 * value:.4g} %"
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.4g}"
