@@ -80,7 +80,7 @@ def parse_source(name: str, embedded: Mapping[str, Path | ModelSource] | None = 
     if text in embedded:
         found = embedded[text]
         return found if isinstance(found, ModelSource) else ModelSource(name=text, location=Path(found))
-    if text.startswith(_FOLDER_STARTS) or Path(text).exists():
+    if text.startswith(_FOLDER_STARTS) or (text and Path(text).exists()):
         folder = Path(text).expanduser()
         return ModelSource(name=text, location=folder, record_name=folder.resolve().name)
     hub_name, _, revision = text.partition("@")
@@ -108,10 +108,8 @@ def _reinitialised(
 
 def _unknown(text: str, embedded: Mapping[str, Path | ModelSource]) -> tuple[str, str]:
     near = get_close_matches(text, embedded, n=3)
-    known = near or sorted(embedded)
-    meant = (
-        f"did you mean {' or '.join(near)}?" if near else f"the package has {', '.join(known) or 'no model'}"
-    )
+    known = ", ".join(sorted(embedded)) or "none"
+    meant = f"did you mean {' or '.join(near)}?" if near else f"the models of the package are {known}"
     return (
         "no model of this name, no folder, and not a hub name",
         f"{meant} (or give OWNER/NAME on the hub, or ./FOLDER)",
