@@ -261,6 +261,7 @@ class ClaimSession:
     def circuit(self, name: str, capture: Any, reporter: Any) -> Iterator[Circuit]:
         """The circuit of one model: opened when the first claim asks, closed before the next model."""
         from circuit_claims.clips.decode import Decoder
+        from circuit_claims.measure.assay import Assay, Bench
         from circuit_claims.measure.circuit import Circuit
         from circuit_claims.measure.store import Store
         from circuit_claims.report.progress import progress
@@ -268,17 +269,10 @@ class ClaimSession:
         device = _device(self.options.device)
         quiet = self.worker or self.options.progress == "off"
         with Decoder() as decoder, progress(quiet, capture, reporter) as advance:
-            opened = Circuit(
-                self._sources[name],
-                self._pair_sets[name],
-                Store(self.options.cache),
-                decoder=decoder,
-                device=device,
-                threads=self.options.threads,
-                progress=advance,
-            )
-            yield opened
-            self.model_facts[name] = opened.facts_so_far()
+            bench = Bench(Store(self.options.cache), decoder, device, self.options.threads, advance)
+            assay = Assay(self._sources[name], self._pair_sets[name], bench)
+            yield Circuit(assay)
+            self.model_facts[name] = assay.facts_so_far()
 
     def teaches(self, excinfo: Any) -> bool:
         """Whether an exception explains itself, so that a traceback would only hide it."""

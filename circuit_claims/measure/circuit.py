@@ -3,31 +3,25 @@
     circuit.recovery(mlp_out(4), metric="norm_ratio", readout="tokens")
     circuit.growth(5, 11, of="cls", relative=True)
 
-The first question that needs a measurement makes it for all pairs, under a progress bar, and puts it
-in the store; everything after that reads it. A warm run loads neither torch nor the model.
+Each question answers with a `Sample`: a number for each pair, and how it was measured. The first one
+that needs a measurement makes it for all pairs (`assay.py`); everything after that reads it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.clips.pairs import Pair, PairKind, PairSet
-from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.clips.pairs import Pair
+from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
-from circuit_claims.measure.store import Store, code_hash, versions
-from circuit_claims.models.checkpoint import fingerprint
-from circuit_claims.models.sites import Site
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from circuit_claims.clips.decode import Decoder
-    from circuit_claims.models.residual import ResidualModel
-    from circuit_claims.models.source import ModelSource
+    from circuit_claims.measure.assay import Assay
+    from circuit_claims.models.sites import Site
+    from circuit_claims.models.source import ReinitKind
 
 SUFFICIENCY = "success -> failure"
 """The paper's direction: the success clip is the donor, the failure clip the recipient (denoising)."""
@@ -39,8 +33,10 @@ PLACES = {
     "tokens": "all tokens of the last block (the paper's)",
 }
 INERT = "inert readout: all but one of these tokens reach no logit, and the metric ignores direction"
-PIXELS_KEPT = 4
-"""Clips kept decoded: the pairs are walked in order, so the next measurement mostly wants the same ones."""
+RANDOM_SEEDS = (101, 102, 103, 104, 105)
+"""Seeds of the random weights that a claim is contrasted with."""
+WINDOWS = (-6, -4, -2, 2, 4, 6)
+"""Source frames by which both clips' windows are moved, together, for the jitter control."""
 
 
 @dataclass(frozen=True)
@@ -53,35 +49,21 @@ class Facts:
 
 
 class Circuit:
-    """A model, its pairs and its store."""
+    """A model and its pairs, as claims ask of them."""
 
-    def __init__(
-        self,
-        source: ModelSource,
-        pairs: PairSet,
-        store: Store,
-        *,
-        decoder: Decoder,
-        device: str = "cpu",
-        threads: int = 1,
-        progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
-    ) -> None:
-        self.name = source.name
-        self.pairs = pairs
-        self._source, self._store, self._decoder = source, store, decoder
-        self._device, self._threads, self._progress = device, threads, progress
-        self._fingerprint = ""
-        self._model: ResidualModel | None = None
-        self._measured: dict[str, dict[str, Any]] = {}
-        self._facts: dict[str, Any] | None = None
-        self._pixels: dict[tuple[str, int], Tensor] = {}
+    def __init__(self, assay: Assay) -> None:
+        self._assay = assay
+        self._randoms: dict[str, tuple[Circuit, ...]] = {}
 
-    # What claims ask -------------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        """The model's name, as on the command line."""
+        return self._assay.name
 
     @property
     def facts(self) -> Facts:
         """Layers, heads and labels of the model; opened (and checked) once, then read from the store."""
-        plain = self._model_facts()
+        plain = self._assay.facts()
         return Facts(plain["n_layers"], plain["n_heads"], tuple(plain["labels"]))
 
     def needs_layers(self, *layers: int, of: int = 12) -> None:
@@ -90,6 +72,27 @@ class Circuit:
         if n != of:
             named = ", ".join(map(str, layers))
             raise NotApplicable(f"the claim speaks of layer {named} of {of}, and {self.name} has {n} layers")
+
+    def random(self, kind: ReinitKind = "random") -> tuple[Circuit, ...]:
+        """The same pairs on weights that were never trained, one circuit for each of `RANDOM_SEEDS`.
+
+        `random` weights are initialised afresh, `shuffled` ones permuted within each tensor.
+        """
+        if kind not in self._randoms:
+            source = self._assay.source
+            if source.reinit is not None:
+                raise NotApplicable(f"{self.name} is random already: it has no trained weights to contrast")
+            self._randoms[kind] = tuple(
+                Circuit(
+                    self._assay.on(replace(source, name=f"{kind}:{self.name}#{seed}", reinit=(kind, seed)))
+                )
+                for seed in RANDOM_SEEDS
+            )
+        return self._randoms[kind]
+
+    def windows(self) -> tuple[Circuit, ...]:
+        """The same pairs seen through other windows, both clips' moved together."""
+        return tuple(Circuit(self._assay.shifted(by)) for by in WINDOWS)
 
     def recovery(
         self,
@@ -106,7 +109,8 @@ class Circuit:
             site: `attn_out(4)`, `mlp_out(4)`, or `resid_post(4)`, which is an identity patch.
             metric: `projection`, `norm_ratio` (the paper's), `cosine` or `distance`.
             readout: `summary`, `cls` or `tokens`.
-            direction: `success -> failure` (the paper's) or `failure -> success`.
+            direction: `success -> failure` (the paper's) or `failure -> success`, or a control of
+                `controls.py` that takes the donor's place, such as `third video` or `noise write`.
             pairs: `outcome`, or a control: `noise`, `other-clip`.
 
         Returns:
@@ -139,7 +143,14 @@ class Circuit:
         )
 
     def growth(
-        self, start: int, end: int, *, of: str = "cls", relative: bool = False, pairs: str = "outcome"
+        self,
+        start: int,
+        end: int,
+        *,
+        of: str = "cls",
+        relative: bool = False,
+        pairs: str = "outcome",
+        control: str = SUFFICIENCY,
     ) -> Sample:
         """How much the two clips' streams part from block `start` to block `end`.
 
@@ -147,7 +158,7 @@ class Circuit:
         the growth is ``n_end / n_start``, both after their block. Relative growth divides ``n_l`` by the
         mean norm of the two streams first, so that a stream that merely grows longer grows by 1.
         """
-        traces = self._measure("trace", pairs, {}, self._trace)
+        traces = self._assay.measured("trace", pairs, {"control": control})
 
         def ratio(pair: Pair) -> float:
             trace = traces[pair.name]
@@ -187,11 +198,11 @@ class Circuit:
 
     def labels(self, *, right: bool = False, pairs: str = "outcome") -> Sample:
         """Whether both clips of a pair get the same label (or, with `right`, both the right one)."""
-        sweeps = self._sweeps(SUFFICIENCY, pairs)
+        tops_of = self._assay.measured("labels", pairs, {})
         names = self.facts.labels
 
         def same(pair: Pair) -> float:
-            tops = [int(sweeps[pair.name][role]["top"][0][0]) for role in ("donor", "recipient")]
+            tops = [tops_of[pair.name]["success"], tops_of[pair.name]["failure"]]
             if not right:
                 return float(tops[0] == tops[1])
             if pair.label is None:
@@ -210,7 +221,7 @@ class Circuit:
 
         `null patch`, `identity patch`, `attention at CLS`, `final patch tokens`, `direct shares`.
         """
-        measured = self._measure("calibration", "outcome", {}, self._calibrate)
+        measured = self._assay.measured("calibration", "outcome", {})
         unit = "logits" if check == "final patch tokens" else "fraction"
 
         def value(pair: Pair) -> float:
@@ -223,7 +234,7 @@ class Circuit:
 
     def closure(self) -> Sample:
         """How far ``stream + write`` is from the next stream, relative to its norm: worst over all sites."""
-        worst = self._model_facts()["identity"]["worst_closure"]
+        worst = self._assay.facts()["identity"]["worst_closure"]
         return Sample(
             "closure of all sites", "ratio", (float(worst),), experiment={"check": "stream + write == next"}
         )
@@ -234,7 +245,7 @@ class Circuit:
         Numerator: patched minus recipient. Denominator: donor minus the recipient sampled `shift` source
         frames later, as when a clip is loaded, and its random window drawn, once for each.
         """
-        measured = self._measure("drift", "outcome", {"site": site.key, "shift": shift}, self._drifting)
+        measured = self._assay.measured("drift", "outcome", {"site": site.key, "shift": shift})
 
         def ratio(pair: Pair) -> float:
             found = measured[pair.name]
@@ -255,12 +266,6 @@ class Circuit:
             flags=(INERT,),
         )
 
-    def facts_so_far(self) -> dict[str, Any]:
-        """What is known of the model, for the report; empty if nothing asked for it."""
-        return dict(self._facts or {})
-
-    # Measuring -------------------------------------------------------------------------------------
-
     def _sample(
         self,
         name: str,
@@ -272,7 +277,7 @@ class Circuit:
     ) -> Sample:
         values: dict[str, float] = {}
         undefined: dict[str, str] = {}
-        chosen = self._chosen(pairs)
+        chosen = self._assay.chosen(pairs)
         for pair in chosen:
             try:
                 values[pair.name] = value(pair)
@@ -291,137 +296,8 @@ class Circuit:
             undefined=undefined,
         )
 
-    def _chosen(self, pairs: str) -> tuple[Pair, ...]:
-        if pairs == "outcome":
-            chosen = self.pairs.of(PairKind.OUTCOME)
-        else:
-            chosen = self.pairs.of(PairKind.CONTROL, pairs)
-        if not chosen:
-            raise NotApplicable(f"{self.pairs.name} has no {pairs} pairs")
-        return tuple(chosen)
-
     def _sweeps(self, direction: str, pairs: str) -> dict[str, Any]:
-        if direction not in (SUFFICIENCY, NECESSITY):
-            raise ValueError(f"direction {direction!r} is neither {SUFFICIENCY!r} nor {NECESSITY!r}")
-        return self._measure("sweep", pairs, {"direction": direction}, self._sweep)
-
-    def _measure(
-        self,
-        what: str,
-        pairs: str,
-        params: Mapping[str, Any],
-        measure: Callable[[Pair, Mapping[str, Any]], Any],
-    ) -> dict[str, Any]:
-        """A measurement of every chosen pair, from memory, from the store, or made now."""
-        named = f"{what} {sorted(params.items())}"
-        done = self._measured.setdefault(named, {})
-        waiting = [pair for pair in self._chosen(pairs) if pair.name not in done]
-        missing = []
-        for pair in waiting:
-            found = self._store.get(self._key(what, params, pair))
-            if found is None:
-                missing.append(pair)
-            else:
-                done[pair.name] = found
-        busy: list[Pair] = []
-        for patience in (False, True):
-            # Two workers share the pairs: first those that nobody measures, then wait for the others'.
-            for pair in missing if not patience else busy:
-                made = partial(measure, pair, params)
-                found = self._store.once(self._key(what, params, pair), made, wait=patience)
-                if found is None:
-                    busy.append(pair)
-                    continue
-                done[pair.name] = found
-                told = f"{what} of {self.name}"
-                self._progress(told, len(done), len(done) + sum(p.name not in done for p in missing))
-        return done
-
-    def _key(self, what: str, params: Mapping[str, Any], pair: Pair | None) -> dict[str, Any]:
-        """Everything that a number depends on: a change of any is a new measurement."""
-        if not self._fingerprint:
-            self._fingerprint = fingerprint(self._source)
-        clips = [] if pair is None else [pair.positive.sha256, pair.negative.sha256]
-        return {
-            "measurement": what,
-            "params": dict(params),
-            "weights": self._fingerprint,
-            "clips": clips,
-            "sampling": dict(self.pairs.sampling.as_dict()),
-            "device": self._device,
-            "precision": "float32",
-            "threads": self._threads,
-            "versions": versions(),
-            "code": code_hash(),
-        }
-
-    def _model_facts(self) -> dict[str, Any]:
-        if self._facts is None:
-            key = self._key("facts", {}, None)
-            found = self._store.once(key, self._open, wait=True)
-            self._facts = {"fingerprint": self._fingerprint, **found}
-            _refuse_broken_sites(self.name, found["identity"])
-        return self._facts
-
-    def _open(self) -> dict[str, Any]:
-        """Load the model and hold every site against its identity, on the first outcome pair."""
-        from circuit_claims.measure import per_pair
-
-        return per_pair.describe(self._loaded(), *self._pair_pixels(self._chosen("outcome")[0]))
-
-    def _loaded(self) -> ResidualModel:
-        if self._model is None:
-            from circuit_claims.models.load import load
-
-            self._model = load(self._source, device=self._device, threads=self._threads)
-        return self._model
-
-    def _checked(self) -> ResidualModel:
-        """The model, once its sites have passed; nothing is measured before."""
-        self._model_facts()
-        return self._loaded()
-
-    def _pair_pixels(self, pair: Pair) -> tuple[Tensor, Tensor]:
-        """The pixels of the success and the failure clip, each `[frame, 3, h, w]`."""
-        return self._clip_pixels(pair, True), self._clip_pixels(pair, False)
-
-    def _clip_pixels(self, pair: Pair, positive: bool, shift: int = 0) -> Tensor:
-        clip_file = pair.positive if positive else pair.negative
-        key = (clip_file.sha256, shift)
-        if key not in self._pixels:
-            clip = self._decoder.decode(clip_file.path)
-            sampling = self.pairs.sampling.shifted(shift) if shift else self.pairs.sampling
-            indices = sampling.indices(len(clip.frames))
-            if len(self._pixels) >= PIXELS_KEPT:
-                self._pixels.pop(next(iter(self._pixels)))
-            self._pixels[key] = self._loaded().preprocess(clip.frames[list(indices)])
-        return self._pixels[key]
-
-    def _sweep(self, pair: Pair, params: Mapping[str, Any]) -> Any:
-        from circuit_claims.measure import per_pair
-
-        success, failure = self._pair_pixels(pair)
-        donor, recipient = (success, failure) if params["direction"] == SUFFICIENCY else (failure, success)
-        return per_pair.sweep_writes(self._checked(), donor, recipient)
-
-    def _trace(self, pair: Pair, _params: Mapping[str, Any]) -> Any:
-        from circuit_claims.measure import per_pair
-
-        return per_pair.trace(self._checked(), *self._pair_pixels(pair))
-
-    def _calibrate(self, pair: Pair, _params: Mapping[str, Any]) -> Any:
-        from circuit_claims.measure import per_pair
-
-        return per_pair.calibrate(self._checked(), *self._pair_pixels(pair))
-
-    def _drifting(self, pair: Pair, params: Mapping[str, Any]) -> Any:
-        from circuit_claims.measure import per_pair
-        from circuit_claims.models.sites import parse_site
-
-        later = self._clip_pixels(pair, False, int(params["shift"]))
-        return per_pair.drifting_baseline(
-            self._checked(), *self._pair_pixels(pair), later, parse_site(params["site"])
-        )
+        return self._assay.measured("sweep", pairs, {"control": direction})
 
 
 def _delta(trace: Mapping[str, Any], layer: int, of: str, relative: bool) -> float:
@@ -433,11 +309,3 @@ def _delta(trace: Mapping[str, Any], layer: int, of: str, relative: bool) -> flo
     if norm == 0:
         raise UndefinedRecovery(f"both streams are zero after block {layer} (0/0)")
     return delta / norm
-
-
-def _refuse_broken_sites(name: str, identity: Mapping[str, Any]) -> None:
-    if not identity["passed"]:
-        raise MeasurementError(
-            f"{name}: its sites are not what their names say ({'; '.join(identity['failures'][:3])}); "
-            "nothing was measured: the table of this architecture is wrong for this transformers version"
-        )

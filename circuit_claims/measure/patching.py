@@ -44,6 +44,8 @@ def sweep(
     tokens: bool = True,
     labels: Sequence[int] | None = None,
     max_states: int | None = None,
+    source_pixels: Tensor | None = None,
+    noise: int | None = None,
 ) -> Sweep:
     """Patch each site alone, at all token positions, and read what came back.
 
@@ -56,6 +58,9 @@ def sweep(
         tokens: measure every token of the last stream too (the paper's place; costs the whole last block).
         labels: whose logits to keep; by default the top label of each clip.
         max_states: patched states in one batch; fixed by the model unless given.
+        source_pixels: take the writes of this clip instead; recovery is still measured towards the donor.
+        noise: take the recipient's own write plus Gaussian noise that has, token by token, the norm of the
+            donor's difference from it; of this seed. Both are controls, and patch writes only.
 
     Returns:
         A `Sweep`. Raises MeasurementError for clips of the wrong shape, unknown sites, and NaN or Inf.
@@ -67,14 +72,22 @@ def sweep(
     with torch.inference_mode():
         donor = model.embed(one_clip(model, donor_pixels, "donor"))
         recipient = model.embed(one_clip(model, recipient_pixels, "recipient"))
+        source = None if source_pixels is None else model.embed(one_clip(model, source_pixels, "source"))
+        generator = None if noise is None else torch.Generator().manual_seed(noise)
         started = recipient.new_empty((len(wanted), *recipient.shape[1:]))
         names: list[Site] = []
         for index, write in enumerate(model.writes):
             rows = model.reads if index == narrow_at else EVERY_ROW
             donor_write, recipient_write = write.at(donor, rows), write.at(recipient, rows)
             started = _go_on(write, started, len(names), rows, max_states)
+            taken = donor_write
+            if source is not None:
+                taken = write.at(source, rows)
+                source = source[:, rows] + taken
+            if generator is not None:
+                taken = recipient_write + _noise_like(taken - recipient_write, generator)
             donor, recipient = donor[:, rows] + donor_write, recipient[:, rows]
-            for site, state in ((write.site, recipient + donor_write), (write.after, donor)):
+            for site, state in ((write.site, recipient + taken), (write.after, donor)):
                 if site in wanted:
                     started[len(names)] = state[0]
                     names.append(site)
@@ -221,6 +234,13 @@ def _go_on(write: Write, started: Tensor, count: int, rows: slice, max_states: i
         batch = slice(first, min(first + max_states, count))
         after[batch] += write.at(started[batch], rows)
     return after
+
+
+def _noise_like(difference: Tensor, generator: torch.Generator) -> Tensor:
+    """Gaussian noise with the norm of `difference` `[batch, token, d_model]` at every token."""
+    drawn = torch.randn(difference.shape, generator=generator).to(difference)
+    size: Tensor = difference.norm(dim=-1, keepdim=True) / drawn.norm(dim=-1, keepdim=True)
+    return drawn * size
 
 
 def _taking(value: Tensor, rows: slice) -> Edit:

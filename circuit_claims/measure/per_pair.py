@@ -1,31 +1,36 @@
 """What is measured of one pair, as the plain data that the store keeps.
 
-`success` and `failure` are the pixels of a pair's clips, each `[frame, 3, h, w]`. Every function answers
-one measurement by name; `circuit.py` says which pairs, and keeps the answers.
+Every function answers one measurement; `assay.py` says of which pairs, and keeps the answers.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
+from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure import calibration
+from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.patching import patch, sweep
-from circuit_claims.measure.recovery import UndefinedRecovery, projection
+from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
 from circuit_claims.measure.trace import delta_trace
 from circuit_claims.models.identity import check_identities
-from circuit_claims.models.residual import ResidualModel
-from circuit_claims.models.sites import Site, attn_out, mlp_out, resid_post
+from circuit_claims.models.sites import attn_out, mlp_out, parse_site, resid_post
+
+if TYPE_CHECKING:
+    from circuit_claims.measure.assay import Assay
 
 EVERY_LAYER_UP_TO = 4_000
 """Tokens times layers up to which the causal identities are checked in every layer; above, in three."""
 
 
-def describe(model: ResidualModel, success: Tensor, failure: Tensor) -> dict[str, Any]:
+def describe(assay: Assay, pair: Pair) -> dict[str, Any]:
     """What a model is, and whether its sites are what their names say (on one pair)."""
+    model = assay.model()
     small = model.n_tokens * model.n_layers <= EVERY_LAYER_UP_TO
-    identity = check_identities(model, success, failure, layers="all" if small else "ends")
+    identity = check_identities(
+        model, assay.success(pair), assay.failure(pair), layers="all" if small else "ends"
+    )
     return {
         "n_layers": model.n_layers,
         "n_heads": model.n_heads,
@@ -36,19 +41,27 @@ def describe(model: ResidualModel, success: Tensor, failure: Tensor) -> dict[str
     }
 
 
-def sweep_writes(model: ResidualModel, donor: Tensor, recipient: Tensor) -> dict[str, Any]:
+def _sweep(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
     """Every attention and MLP write, and every block's output, patched alone at all tokens."""
-    sites = [make(layer) for layer in range(model.n_layers) for make in (attn_out, mlp_out, resid_post)]
-    return sweep(model, donor, recipient, sites).as_dict()
+    model = assay.model()
+    roles = CONTROLS[params["control"]](assay, pair)
+    plain = roles.source is None and roles.noise is None
+    kinds = (attn_out, mlp_out, resid_post) if plain else (attn_out, mlp_out)
+    sites = [make(layer) for layer in range(model.n_layers) for make in kinds]
+    return sweep(
+        model, roles.donor, roles.recipient, sites, source_pixels=roles.source, noise=roles.noise
+    ).as_dict()
 
 
-def trace(model: ResidualModel, success: Tensor, failure: Tensor) -> dict[str, Any]:
+def _trace(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
     """How far the two streams are apart, block by block."""
-    return delta_trace(model, success, failure).as_dict()
+    roles = CONTROLS[params["control"]](assay, pair)
+    return delta_trace(assay.model(), roles.donor, roles.recipient).as_dict()
 
 
-def calibrate(model: ResidualModel, success: Tensor, failure: Tensor) -> dict[str, float | None]:
+def _calibrate(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, float | None]:
     """Checks whose answer is known beforehand; None where there is nothing to recover (0/0)."""
+    model, success, failure = assay.model(), assay.success(pair), assay.failure(pair)
     identity = calibration.identity_patch(model, success, failure)
     return {
         "null patch": calibration.null_patch(model, failure),
@@ -59,20 +72,41 @@ def calibrate(model: ResidualModel, success: Tensor, failure: Tensor) -> dict[st
     }
 
 
-def _projection(norms: Any) -> float | None:
+def _projection(norms: Norms) -> float | None:
     try:
         return projection(norms)
     except UndefinedRecovery:
         return None
 
 
-def drifting_baseline(
-    model: ResidualModel, success: Tensor, failure: Tensor, later: Tensor, site: Site
-) -> dict[str, float]:
+def _drift(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, float]:
     """Numerator and denominator of a norm ratio whose recipients come from two windows of one clip.
 
-    ``mean_t ||patched - failure||`` over ``mean_t ||success - later||``, over all tokens of the last block.
+    ``mean_t ||patched - failure||`` and ``mean_t ||success - later||``, over all tokens of the last block.
     """
+    model, site = assay.model(), parse_site(params["site"])
+    success, failure = assay.success(pair), assay.failure(pair)
+    later = assay.pixels(assay.window(pair, False, shift=int(params["shift"])))
     numerator = patch(model, success, failure, [site]).norms["tokens"].mean_d
     denominator = patch(model, success, later, [site]).norms["tokens"].mean_D
     return {"numerator": numerator, "denominator": denominator}
+
+
+def _labels(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, int]:
+    """The top label of each clip."""
+    from circuit_claims.models.residual import run
+
+    tops = {}
+    for role, pixels in (("success", assay.success(pair)), ("failure", assay.failure(pair))):
+        tops[role] = int(run(assay.model(), pixels[None].to(assay.bench.device)).logits[0].argmax())
+    return tops
+
+
+MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {
+    "sweep": _sweep,
+    "trace": _trace,
+    "calibration": _calibrate,
+    "drift": _drift,
+    "labels": _labels,
+}
+"""By the name in the store's key."""

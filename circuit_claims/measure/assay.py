@@ -1,0 +1,193 @@
+"""The assay: one model on one set of pairs, and a store. It measures each pair once.
+
+A measurement is asked for by name and parameters. What is in memory or in the store is read; the rest
+is measured pair by pair, under a progress report, and kept. A run that is killed goes on from there,
+and several processes share the pairs. A warm run loads neither torch nor the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from circuit_claims.clips.pairs import Pair, PairKind, PairSet
+from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.store import Store, code_hash, versions
+from circuit_claims.models.checkpoint import fingerprint
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from circuit_claims.clips.decode import Decoder
+    from circuit_claims.models.residual import ResidualModel
+    from circuit_claims.models.source import ModelSource
+
+CLIPS_KEPT = 4
+"""Clips kept decoded: pairs are walked in order, so the next measurement mostly wants the same ones."""
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a run has in hand for every model: the store, the decoder, and how to compute."""
+
+    store: Store
+    decoder: Decoder
+    device: str = "cpu"
+    threads: int = 1
+    progress: Progress = lambda _what, _done, _total: None
+
+
+class Assay:
+    """A model, its pairs, and what was measured of them."""
+
+    def __init__(self, source: ModelSource, pairs: PairSet, bench: Bench) -> None:
+        self.source = source
+        self.pairs = pairs
+        self.bench = bench
+        self._fingerprint = ""
+        self._model: ResidualModel | None = None
+        self._facts: dict[str, Any] | None = None
+        self._measured: dict[str, dict[str, Any]] = {}
+        self._frames: dict[str, np.ndarray] = {}
+
+    @property
+    def name(self) -> str:
+        """The model's name, as on the command line."""
+        return self.source.name
+
+    def on(self, source: ModelSource) -> Assay:
+        """The same pairs on another model (random weights, say), with the same bench."""
+        return Assay(source, self.pairs, self.bench)
+
+    def shifted(self, by: int) -> Assay:
+        """The same model on the same pairs, both clips' windows moved by `by` source frames (jitter)."""
+        moved = Assay(self.source, replace(self.pairs, sampling=self.pairs.sampling.shifted(by)), self.bench)
+        moved._model, moved._facts, moved._fingerprint = self._model, self._facts, self._fingerprint
+        return moved
+
+    def chosen(self, pairs: str) -> tuple[Pair, ...]:
+        """The outcome pairs, or those of a control (`noise`, `other-clip`)."""
+        kind = PairKind.OUTCOME if pairs == "outcome" else PairKind.CONTROL
+        chosen = self.pairs.of(kind, None if pairs == "outcome" else pairs)
+        if not chosen:
+            raise NotApplicable(f"the pair set {self.pairs.name} has no {pairs} pairs")
+        return chosen
+
+    def measured(self, what: str, pairs: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """A measurement of `per_pair.MEASUREMENTS` for every chosen pair, by the pair's name."""
+        done = self._measured.setdefault(f"{what} {sorted(params.items())}", {})
+        missing = []
+        for pair in self.chosen(pairs):
+            if pair.name in done:
+                continue
+            found = self.bench.store.get(self._key(what, params, pair))
+            if found is None:
+                missing.append(pair)
+            else:
+                done[pair.name] = found
+        if missing:
+            self._measure(what, params, missing, done)
+        return done
+
+    def _measure(
+        self, what: str, params: Mapping[str, Any], missing: list[Pair], done: dict[str, Any]
+    ) -> None:
+        """Measure what is missing: first the pairs that no other process measures, then wait for theirs."""
+        from circuit_claims.measure import per_pair
+
+        function = per_pair.MEASUREMENTS[what]
+        self.facts()
+        busy: list[Pair] = []
+        count = 0
+        for wait, waiting in ((False, missing), (True, busy)):
+            for pair in waiting:
+                make = partial(function, self, pair, params)
+                found = self.bench.store.once(self._key(what, params, pair), make, wait=wait)
+                if found is None:
+                    busy.append(pair)
+                    continue
+                done[pair.name] = found
+                count += 1
+                self.bench.progress(f"{what} of {self.name}", count, len(missing))
+
+    def _key(self, what: str, params: Mapping[str, Any], pair: Pair | None) -> dict[str, Any]:
+        """Everything that a number depends on: a change of any is a new measurement."""
+        if not self._fingerprint:
+            self._fingerprint = fingerprint(self.source)
+        clips = [] if pair is None else [pair.positive.sha256, pair.negative.sha256]
+        return {
+            "measurement": what,
+            "params": dict(params),
+            "weights": self._fingerprint,
+            "clips": clips,
+            "sampling": dict(self.pairs.sampling.as_dict()),
+            "device": self.bench.device,
+            "precision": "float32",
+            "threads": self.bench.threads,
+            "versions": versions(),
+            "code": code_hash(),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """What the model is, and that its sites passed; measured on the first outcome pair, once.
+
+        Raises:
+            MeasurementError: a site is not what its name says; nothing is measured then.
+        """
+        if self._facts is None:
+            from circuit_claims.measure import per_pair
+
+            first = self.chosen("outcome")[0]
+            key = self._key("facts", {}, first)
+            found = self.bench.store.once(key, partial(per_pair.describe, self, first), wait=True)
+            assert found is not None
+            self._facts = {"fingerprint": self._fingerprint, **found}
+        identity = self._facts["identity"]
+        if not identity["passed"]:
+            shown = "; ".join(identity["failures"][:3])
+            raise MeasurementError(
+                f"{self.name}: its sites are not what their names say ({shown or 'no site moves a logit'}); "
+                "nothing was measured: the table of this architecture is wrong for this transformers version"
+            )
+        return self._facts
+
+    def facts_so_far(self) -> dict[str, Any]:
+        """The facts, if anything asked for them."""
+        return dict(self._facts or {})
+
+    def model(self) -> ResidualModel:
+        """The model itself, loaded when it is first needed."""
+        if self._model is None:
+            from circuit_claims.models.load import load
+
+            self._model = load(self.source, device=self.bench.device, threads=self.bench.threads)
+        return self._model
+
+    def success(self, pair: Pair) -> Tensor:
+        """The pixels `[frame, 3, h, w]` of a pair's success clip."""
+        return self.pixels(self.window(pair, True))
+
+    def failure(self, pair: Pair) -> Tensor:
+        """The pixels `[frame, 3, h, w]` of a pair's failure clip."""
+        return self.pixels(self.window(pair, False))
+
+    def window(self, pair: Pair, positive: bool, shift: int = 0) -> np.ndarray:
+        """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`; `shift` is in source frames."""
+        path = (pair.positive if positive else pair.negative).path
+        frames = self._frames.get(str(path))
+        if frames is None:
+            frames = self.bench.decoder.decode(path).frames
+            if len(self._frames) >= CLIPS_KEPT:
+                self._frames.pop(next(iter(self._frames)))
+            self._frames[str(path)] = frames
+        sampling = self.pairs.sampling.shifted(shift) if shift else self.pairs.sampling
+        chosen: np.ndarray = frames[list(sampling.indices(len(frames)))]
+        return chosen
+
+    def pixels(self, window: np.ndarray) -> Tensor:
+        """What the model's preprocessing makes of frames uint8 `[frame, h, w, 3]`."""
+        return self.model().preprocess(window)

@@ -1,0 +1,142 @@
+"""Controls: what a number about outcomes has to exceed, as patches of their own.
+
+A control changes the donor, the recipient, or the write that is taken, and leaves the rest of the sweep
+as it is. They answer: would any two videos do (`other class`), any donor (`third video`), any perturbation
+of that size (`noise write`), any copy of the same frames (`re-encoded`), frames in any order (`shuffled
+frames`, `reversed frames`)? Same-outcome pairs and window jitter are other pairs and windows of the same
+sweep; random weights are another model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from circuit_claims.clips.pairs import Pair
+from circuit_claims.measure.errors import NotApplicable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from circuit_claims.measure.assay import Assay
+
+SHUFFLE_SEED = 11
+NOISE_SEED = 7
+REENCODED_QUALITY = 28
+"""x264's quantiser for the copy: a visible loss, as of a clip that was uploaded twice."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The pixels of one patched run, each `[frame, 3, h, w]`."""
+
+    donor: Tensor
+    """What recovery is measured towards."""
+    recipient: Tensor
+    source: Tensor | None = None
+    """The clip whose writes are taken, where it is not the donor."""
+    noise: int | None = None
+    """Seed of the noise that replaces the donor's difference from the recipient's write, at its size."""
+
+
+def _outcome(assay: Assay, pair: Pair) -> Roles:
+    return Roles(assay.success(pair), assay.failure(pair))
+
+
+def _swapped(assay: Assay, pair: Pair) -> Roles:
+    return Roles(assay.failure(pair), assay.success(pair))
+
+
+def _noise_write(assay: Assay, pair: Pair) -> Roles:
+    """Writes with the outcome's size, token by token, and no direction of it."""
+    return Roles(assay.success(pair), assay.failure(pair), noise=NOISE_SEED)
+
+
+def _third_video(assay: Assay, pair: Pair) -> Roles:
+    """Writes of another failure clip of the same action: a donor that does not know this outcome."""
+    other = _other(assay, pair, same_action=True)
+    return Roles(assay.success(pair), assay.failure(pair), source=assay.failure(other))
+
+
+def _other_class(assay: Assay, pair: Pair) -> Roles:
+    """A donor that shows another action: the upper end of how far two clips can be apart."""
+    return Roles(assay.success(_other(assay, pair, same_action=False)), assay.failure(pair))
+
+
+def _shuffled(assay: Assay, pair: Pair) -> Roles:
+    """The frames of both clips in one shuffled order: the same pictures, no motion."""
+    import numpy as np
+
+    success, failure = assay.window(pair, True), assay.window(pair, False)
+    order = np.random.default_rng(SHUFFLE_SEED).permutation(len(success))
+    return Roles(assay.pixels(success[order]), assay.pixels(failure[order]))
+
+
+def _reversed(assay: Assay, pair: Pair) -> Roles:
+    """Both clips backwards: the outcome comes first."""
+    backwards = [
+        np_window[::-1].copy() for np_window in (assay.window(pair, True), assay.window(pair, False))
+    ]
+    return Roles(assay.pixels(backwards[0]), assay.pixels(backwards[1]))
+
+
+def _reencoded(assay: Assay, pair: Pair) -> Roles:
+    """The failure clip and a copy of it that went through a codec once more: what the codec alone changes."""
+    failure = assay.window(pair, False)
+    return Roles(assay.pixels(_through_codec(failure)), assay.pixels(failure))
+
+
+def _jitter(assay: Assay, pair: Pair) -> Roles:
+    """The failure clip and the same clip one source frame later: what the window alone changes."""
+    later = assay.window(pair, False, shift=1)
+    return Roles(assay.pixels(later), assay.failure(pair))
+
+
+CONTROLS: Mapping[str, Callable[[Assay, Pair], Roles]] = {
+    "success -> failure": _outcome,
+    "failure -> success": _swapped,
+    "noise write": _noise_write,
+    "third video": _third_video,
+    "other class": _other_class,
+    "shuffled frames": _shuffled,
+    "reversed frames": _reversed,
+    "re-encoded": _reencoded,
+    "jitter": _jitter,
+}
+"""By the name that a report prints. The first two are the claim's own directions."""
+
+
+def _other(assay: Assay, pair: Pair, *, same_action: bool) -> Pair:
+    """The next pair of the set with the same action, or with another, in the manifest's order."""
+    pairs = assay.chosen("outcome")
+    names = [other.name for other in pairs]
+    start = names.index(pair.name) if pair.name in names else 0
+    for other in (*pairs[start + 1 :], *pairs[:start]):
+        if (other.action == pair.action) is same_action and other.name != pair.name:
+            return other
+    wanted = "another pair of its action" if same_action else "a pair of another action"
+    raise NotApplicable(f"{pair.name}: the control needs {wanted}, and the set has none")
+
+
+def _through_codec(frames: np.ndarray) -> np.ndarray:
+    """uint8 `[frame, h, w, 3]` through H.264 and back, by PyAV."""
+    import io
+
+    import av
+    import numpy as np
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv444p"  # frames of odd size have no 4:2:0
+        stream.codec_context.thread_count = 1
+        stream.codec_context.options = {"qp": str(REENCODED_QUALITY), "bf": "0", "x264-params": "threads=1"}
+        for picture in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    buffer.seek(0)
+    with av.open(buffer, "r") as read:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in read.decode(video=0)])
