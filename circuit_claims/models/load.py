@@ -69,6 +69,7 @@ def load(source: ModelSource, device: str = "cpu", threads: int = 1) -> Residual
         if source.reinit is not None:
             hf_model = _reinitialised(hf_model, *source.reinit)
         hf_model = hf_model.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
+        _leave_the_file(hf_model)
         _refuse_non_finite(source.name, hf_model)
         _fuse_activations(hf_model)
         preprocess = _preprocess(source.name, architecture, hf_model.config, preprocessor)
@@ -132,6 +133,16 @@ def _shuffled(hf_model: Any) -> Any:
         order = torch.randperm(parameter.numel())
         parameter.copy_(parameter.flatten()[order].view_as(parameter))
     return hf_model
+
+
+def _leave_the_file(hf_model: Any) -> None:
+    """Copy the weights into memory of their own, aligned.
+
+    safetensors maps the file: the same weights at an odd address round differently (1e-7 here), and a file that
+    is cut short during a run would take the process with it.
+    """
+    for parameter in hf_model.parameters():
+        parameter.data = parameter.data.clone()
 
 
 def _refuse_non_finite(name: str, hf_model: Any) -> None:

@@ -101,7 +101,8 @@ def vivit_residual(
     classifier = hf_model.get_submodule(table.classifier)
 
     def readout(resid: Tensor) -> Readout:
-        summary = final_norm(resid[:, 0])
+        # Norm first and then CLS, as Hugging Face does it: the other order rounds differently.
+        summary = final_norm(resid)[:, 0]
         return Readout(logits=classifier(summary), summary=summary)
 
     def reference_logits(pixels: Tensor) -> Tensor:

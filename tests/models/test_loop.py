@@ -45,6 +45,8 @@ def test_the_loop_gives_the_logits_of_hugging_face(config: dict[str, Any], seed:
         expected = hf_model(pixel_values=pixels).logits
     logits = run(load_built(hf_model), pixels).logits
     assert (logits - expected).abs().max() <= 1e-5 * expected.abs().max().clamp(min=1.0)
+    if config["hidden_act"] != "gelu_fast":
+        assert torch.equal(logits, expected)
 
 
 def test_the_streams_are_the_hidden_states_bit_for_bit(vivit: Callable[..., Any]) -> None:
@@ -93,8 +95,8 @@ def test_the_readout_takes_the_tokens_that_it_reads_alone(vivit: Callable[..., A
     resid = torch.randn(2, model.n_tokens, model.d_model)
     with torch.inference_mode():
         whole, alone = model.readout(resid), model.readout(resid[:, model.reads])
-    assert torch.equal(whole.logits, alone.logits)
-    assert torch.equal(whole.summary, alone.summary)
+    assert torch.allclose(whole.logits, alone.logits, rtol=1e-5, atol=1e-6)
+    assert torch.allclose(whole.summary, alone.summary, rtol=1e-5, atol=1e-6)
 
 
 def test_the_summary_is_what_the_classifier_multiplies(vivit: Callable[..., Any]) -> None:
