@@ -138,8 +138,8 @@ def _shuffled(hf_model: Any) -> Any:
 def _leave_the_file(hf_model: Any) -> None:
     """Copy the weights into memory of their own, aligned.
 
-    safetensors maps the file: the same weights at an odd address round differently (1e-7 here), and a file that
-    is cut short during a run would take the process with it.
+    safetensors maps the file: the same weights at an odd address round differently (1e-7 here), and a file
+    that is cut short during a run would take the process with it.
     """
     for parameter in hf_model.parameters():
         parameter.data = parameter.data.clone()

@@ -1,0 +1,258 @@
+"""The store: nothing is judged from another model's numbers, from damaged numbers, or twice measured."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circuit_claims.measure import store as store_module
+from circuit_claims.measure.store import Store, code_hash, key_of, versions
+
+FIELDS = {"measurement": "sweep", "weights": "a1", "clips": ["c1", "c2"], "versions": {"torch": "2.13.0"}}
+PAYLOAD = {"d": 0.5, "sites": {"mlp_out.4": [1.0, 2.0]}}
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def entry_of(folder: Path) -> Path:
+    (path,) = folder.rglob("*.json")
+    return path
+
+
+def test_a_measurement_comes_back_as_it_was_put(tmp_path: Path) -> None:
+    Store(tmp_path).put(FIELDS, PAYLOAD)
+    again = Store(tmp_path)
+    assert again.get(FIELDS) == PAYLOAD
+    assert (again.hits, again.misses, again.problems) == (1, 0, [])
+
+
+def test_an_entry_says_what_it_was_measured_from(tmp_path: Path) -> None:
+    Store(tmp_path).put(FIELDS, PAYLOAD)
+    entry = json.loads(entry_of(tmp_path).read_text())
+    assert entry["fields"] == FIELDS
+    assert entry_of(tmp_path).stem == key_of(FIELDS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": "a2"},
+        {"clips": ["c2", "c1"]},
+        {"versions": {"torch": "2.13.1"}},
+        {"device": "cuda"},
+        {"measurement": "trace"},
+    ],
+)
+def test_a_change_of_anything_is_another_measurement(tmp_path: Path, change: dict[str, Any]) -> None:
+    store = Store(tmp_path)
+    store.put(FIELDS, PAYLOAD)
+    assert store.get({**FIELDS, **change}) is None
+    assert store.get(dict(reversed(FIELDS.items()))) == PAYLOAD
+
+
+def test_other_weights_and_another_transformers_are_never_judged_from_old_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiny_vivit import build_vivit, save
+
+    from circuit_claims.models.checkpoint import fingerprint
+    from circuit_claims.models.source import ModelSource
+
+    def fields(folder: Path) -> dict[str, Any]:
+        weights = fingerprint(ModelSource(name="organism", location=folder))
+        return {"weights": weights, "versions": versions(), "code": code_hash()}
+
+    one, other = save(build_vivit(1), tmp_path / "one"), save(build_vivit(2), tmp_path / "other")
+    store = Store(tmp_path / "store")
+    store.put(fields(one), PAYLOAD)
+    assert store.get(fields(one)) == PAYLOAD
+    assert store.get(fields(other)) is None
+    installed = store_module.metadata.version
+    monkeypatch.setattr(
+        store_module.metadata, "version", lambda name: "4.56.2" if name == "transformers" else installed(name)
+    )
+    assert store.get(fields(one)) is None
+
+
+@given(fields=st.dictionaries(st.text(max_size=5), JSON, max_size=4))
+def test_the_key_does_not_depend_on_order_and_survives_json(fields: dict[str, Any]) -> None:
+    assert key_of(fields) == key_of(dict(reversed(list(fields.items()))))
+    assert key_of(fields) == key_of(json.loads(json.dumps(fields)))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def edit_a_number(path: Path) -> None:
+    path.write_text(path.read_text().replace("0.5", "0.7"))
+
+
+def edit_the_fields(path: Path) -> None:
+    path.write_text(path.read_text().replace('"a1"', '"a2"'))
+
+
+def write(text: bytes) -> Callable[[Path], Any]:
+    return lambda path: path.write_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (cut, "cannot be read"),
+        (edit_a_number, "its numbers are not those that were written"),
+        (edit_the_fields, "its fields are not those of its key"),
+        (write(b""), "cannot be read"),
+        (write(b"\xff\x00"), "cannot be read"),
+        (write(b"[1, 2]"), "cannot be read"),
+        (write(b'{"format": 1}'), "cannot be read"),
+        (write(b'{"format": 0, "payload": 1, "fields": {}}'), "its format is 0, not 1"),
+    ],
+    ids=["cut", "number", "fields", "empty", "binary", "list", "lacking", "format"],
+)
+def test_a_damaged_entry_is_a_miss_that_is_said_and_replaced(
+    tmp_path: Path, damage: Callable[[Path], Any], said: str
+) -> None:
+    Store(tmp_path).put(FIELDS, PAYLOAD)
+    damage(entry_of(tmp_path))
+    store = Store(tmp_path)
+    assert store.once(FIELDS, lambda: {"d": 0.25}) == {"d": 0.25}
+    assert len(store.problems) == 1
+    assert said in store.problems[0]
+    assert Store(tmp_path).get(FIELDS) == {"d": 0.25}
+
+
+def test_numbers_that_are_none_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Store(tmp_path).put(FIELDS, {"d": float("nan")})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        key_of({"seed": float("inf")})
+    with pytest.raises(ValueError, match="stands for a miss"):
+        Store(tmp_path).put(FIELDS, None)
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_a_store_that_is_off_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    off = Store(None)
+    off.put(FIELDS, PAYLOAD)
+    assert off.get(FIELDS) is None
+    assert off.once(FIELDS, lambda: 1) == 1
+    assert off.once(FIELDS, lambda: 2) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_measuring_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = Store(tmp_path / "file")
+    assert store.once(FIELDS, lambda: PAYLOAD) == PAYLOAD
+    assert any("not kept" in problem or "cannot be locked" in problem for problem in store.problems)
+
+
+def test_a_write_that_fails_leaves_the_old_entry_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    store.put(FIELDS, PAYLOAD)
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store_module.os, "fsync", full)
+    store.put(FIELDS, {"d": 0.25})
+    assert "No space left" in store.problems[0]
+    assert store.get(FIELDS) == PAYLOAD
+    assert list(tmp_path.rglob("*.tmp")) == []
+
+
+def test_an_error_while_measuring_is_the_error_and_lets_go_of_the_lock(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        Store(tmp_path).once(FIELDS, fail)
+    assert Store(tmp_path).once(FIELDS, lambda: PAYLOAD, wait=False) == PAYLOAD
+
+
+def _measure_slowly(folder: str, answers: Any) -> None:
+    def measure() -> dict[str, float]:
+        with (Path(folder) / "calls").open("a") as calls:
+            calls.write("x")
+        time.sleep(0.5)
+        return {"d": 1.0}
+
+    answers.put(Store(folder).once(FIELDS, measure))
+
+
+def test_processes_that_ask_at_the_same_time_measure_once(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    answers = spawn.Queue()
+    workers = [spawn.Process(target=_measure_slowly, args=(str(tmp_path), answers)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    found = [answers.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join(timeout=60)
+    assert found == [{"d": 1.0}] * 3
+    assert (tmp_path / "calls").read_text() == "x"
+
+
+def test_what_another_process_measures_need_not_be_waited_for(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    answers = spawn.Queue()
+    worker = spawn.Process(target=_measure_slowly, args=(str(tmp_path), answers))
+    worker.start()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "calls").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert Store(tmp_path).once(FIELDS, lambda: pytest.fail("measured twice"), wait=False) is None
+    assert answers.get(timeout=60) == {"d": 1.0}
+    worker.join(timeout=60)
+    assert Store(tmp_path).once(FIELDS, lambda: pytest.fail("measured twice"), wait=False) == {"d": 1.0}
+
+
+def test_the_code_that_measures_is_part_of_what_a_number_is(tmp_path: Path) -> None:
+    for room in ("clips", "models", "measure", "judge"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "a.py").write_text("x = 1\n")
+
+    def now() -> str:
+        code_hash.cache_clear()
+        return code_hash(tmp_path)
+
+    before = now()
+    (tmp_path / "judge" / "a.py").write_text("x = 2\n")
+    (tmp_path / "models" / "a.pyc").write_bytes(b"cached")
+    assert now() == before
+    (tmp_path / "models" / "a.py").write_text("x = 2\n")
+    changed = now()
+    assert changed != before
+    (tmp_path / "models" / "a.py").rename(tmp_path / "models" / "b.py")
+    assert now() not in (before, changed)
+    code_hash.cache_clear()
+
+
+def test_versions_are_those_of_the_libraries_behind_a_number() -> None:
+    import torch
+    import transformers
+
+    found = versions()
+    assert found["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
+    assert found["transformers"] == transformers.__version__
+    assert set(found) == {"torch", "transformers", "decord2", "numpy"}
