@@ -107,8 +107,10 @@ The same worlds, with nothing to find, judged by rules that this package does no
   values under a ceiling can be called "above" too soon. Ratios have such a tail, so judge their logarithms.
   Hall's (1992) transformed t was tried: it halves this error and doubles that of heavy symmetric tails, and
   is not used.
-- **The bootstrap** resamples too narrowly when an action has few pairs. It is therefore expanded by the t
-  quantile and by n / (n - 1) in each action, and not used at all below 20 pairs or 5 an action.
+- **The bootstrap** resamples too narrowly when an action has few pairs, and plain BCa misses too often up to
+  40 pairs. It is therefore expanded by the t quantile and by n / (n - 1) in each action, is not used below 20
+  pairs or 5 an action, and only ever widens a bound of the t interval (t guards against heavy tails, BCa
+  against skew).
 - **Actions.** The interval speaks of *these* actions. Of actions in general it says nothing, and used so it
   errs most of the time; there the action is the unit.
 - **Clips that pairs share** have to be named, or the sample counts twice.

@@ -23,7 +23,8 @@ from circuit_claims.judge.effects import (
     pairs_needed,
     sign_fraction,
 )
-from circuit_claims.judge.intervals import Equivalence, Interval, PValues, equivalence, interval, t_test
+from circuit_claims.judge.equivalence import Equivalence, equivalence
+from circuit_claims.judge.intervals import Interval, PValues, interval, t_test
 from circuit_claims.judge.permutation import Quantified, any_of, each, holm, max_t, permutation_p, sign_flip
 from circuit_claims.judge.traces import Knot, Monotone, monotone, one_knot, slope_change, slope_changes
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from circuit_claims.judge.intervals import Interval, equivalence, interval, t_test, units_of
+from circuit_claims.judge.equivalence import equivalence
+from circuit_claims.judge.intervals import Interval, interval, t_test, units_of
 
 numbers = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))
 samples = st.lists(numbers, min_size=2, max_size=12)
@@ -68,8 +69,10 @@ def test_units_follow_shared_clips_through_other_pairs() -> None:
 def test_the_bootstrap_starts_at_twenty_and_needs_five_an_action() -> None:
     values = np.random.default_rng(3).normal(size=20).tolist()
     assert interval(values[:19]).method == "t"
-    assert interval(values).method == "expanded BCa bootstrap"
-    assert interval(values, list("aabb") * 5).method == "expanded BCa bootstrap, stratified by 2 actions"
+    assert interval(values).method == "wider of t and BCa bootstrap"
+    assert (
+        interval(values, list("aabb") * 5).method == "wider of t and BCa bootstrap, stratified by 2 actions"
+    )
     assert interval(values, list(range(10)) * 2).method == "t, stratified by 10 actions"
 
 
@@ -80,9 +83,12 @@ def test_the_bootstrap_agrees_with_t_where_t_is_right() -> None:
     assert close(interval(values), known.low, known.high, tolerance=0.08 * width)
 
 
-def test_the_bootstrap_leans_with_the_skew() -> None:
+def test_the_bootstrap_leans_with_the_skew_and_t_is_the_least() -> None:
     values = np.random.default_rng(1).exponential(size=40).tolist()
     found = interval(values)
+    known = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert found.low == pytest.approx(known.low)
+    assert found.high > known.high
     assert found.high - found.estimate > 1.1 * (found.estimate - found.low)
 
 

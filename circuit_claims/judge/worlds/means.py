@@ -29,7 +29,9 @@ def coverage() -> list[Situation]:
         Situation(interval, "40 pairs, skewed (BCa)", "null", _plain(40, skewed), assumption=many),
         Situation(interval, "4 actions of 5 pairs, random action effects (BCa)", "null", _by_action(4, 5)),
         Situation(interval, "2 actions of 20 pairs, unequal spread (BCa)", "null", _by_action(2, 20, 1.0)),
-        Situation("plain BCa, without expansion", "4 actions of 5 pairs", "misuse", _plain_bca),
+        Situation(interval, "20 pairs, heavy tails (BCa)", "null", _plain(20, heavy)),
+        Situation("plain BCa", "4 actions of 5 pairs", "misuse", _plain_bca(normal)),
+        Situation("plain BCa", "4 actions of 5 pairs, heavy tails", "misuse", _plain_bca(heavy)),
         Situation(interval, "12 pairs on 6 clips", "null", _shared_clips(6, clusters=True)),
         Situation(interval, "40 pairs on 20 clips (BCa)", "null", _shared_clips(20, clusters=True)),
         Situation(
@@ -87,12 +89,18 @@ def _by_action(actions: int, pairs: int, spread: float = 0.0) -> Decision:
     return missed
 
 
-def _plain_bca(rng: Generator) -> bool:
+def _plain_bca(sample: Callable[[Generator, int], Array]) -> Decision:
     def mean(*samples: Array, axis: int = -1) -> Array:
         return np.asarray(sum(sample.mean(axis=axis) for sample in samples) / len(samples))
 
-    found = stats.bootstrap(list(rng.normal(size=(4, 5))), mean, vectorized=True, rng=rng, n_resamples=1_999)
-    return bool(found.confidence_interval.low > 0 or found.confidence_interval.high < 0)
+    def missed(rng: Generator) -> bool:
+        samples = list(sample(rng, 20).reshape(4, 5))
+        found = stats.bootstrap(
+            samples, mean, vectorized=True, rng=rng, n_resamples=1_999
+        ).confidence_interval
+        return bool(found.low > 0 or found.high < 0)
+
+    return missed
 
 
 def _shared_clips(clips: int, clusters: bool) -> Decision:
