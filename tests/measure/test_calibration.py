@@ -27,7 +27,7 @@ from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.residual import Readout
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=5)
 @given(seed=st.integers(0, 2**16), layers=st.integers(1, 4), std=st.sampled_from([0.02, 0.2, 0.5]))
 def test_the_known_answers_hold_for_every_vivit(seed: int, layers: int, std: float) -> None:
     hf_model = build_vivit(seed, std, num_hidden_layers=layers)
