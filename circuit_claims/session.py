@@ -68,13 +68,14 @@ class Judge:
         published: float | None = None,
         rounding: float = 0.0,
         controls: Mapping[str, Sample | Sequence[Sample]] | None = None,
-        artifact: str | None = None,
+        equivalence: float = 0.05,
     ) -> Verdict:
         """Judge a measurement; the verdict goes to the report and decides the test's outcome.
 
         `published` is the paper's number in the measurement's unit (fractions: 1.0 is 100 %), `rounding`
         half a unit of its last digit. `controls` are measurements that a `means` claim has to exceed,
-        pair by pair. `artifact` says why the number follows from the method, where a detector says so.
+        pair by pair, or in pairs of their own; several samples are seeds of random weights.
+        A control within `equivalence` of the claim (in its unit) is shown to be no different.
         """
         if self._done:
             raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
@@ -90,9 +91,10 @@ class Judge:
             published=published,
             rounding=rounding,
             controls=tuple(_control(name, c, measured) for name, c in (controls or {}).items()),
+            equivalence=equivalence,
             flags=measured.flags,
             undefined=dict(measured.undefined),
-            artifact=artifact,
+            artifact=measured.artifact,
         )
         from circuit_claims.judge.verdict import decide
 

@@ -26,6 +26,25 @@ def test_delta_grows_by_over_300_percent_from_layer_5(circuit, judge):
 
 
 @claim(
+    "signal-from-layer-0",
+    "Low-level differences between the outcomes exist from layer 0.",
+    source="all editions, abstract; NB: 75.27 after block 0",
+    kind="means",
+    scope="negative",
+)
+def test_low_level_differences_exist_from_layer_0(circuit, judge):
+    judge(
+        circuit.delta(0),
+        above(0.0),
+        controls={
+            "same clip, re-encoded": circuit.delta(0, control="re-encoded"),
+            "same outcome, other sensor noise": circuit.delta(0, pairs="noise"),
+        },
+        equivalence=0.001,
+    )
+
+
+@claim(
     "delta-amplification-5-11",
     "The outcome signal is progressively amplified from layer 5 through 11.",
     source="all editions, abstract and section 2",
@@ -34,4 +53,53 @@ def test_delta_grows_by_over_300_percent_from_layer_5(circuit, judge):
 )
 def test_outcome_signal_is_amplified_from_layer_5_to_11(circuit, judge):
     circuit.needs_layers(5, 11)
-    judge(circuit.growth(5, 11, of="cls", relative=True), above(1.0))
+    how = {"of": "cls", "relative": True}
+    judge(
+        circuit.growth(5, 11, **how),
+        above(1.0),
+        controls={
+            "same outcome, other sensor noise": circuit.growth(5, 11, pairs="noise", **how),
+            "same outcome, other clip": circuit.growth(5, 11, pairs="other-clip", **how),
+            "random weights": [random.growth(5, 11, **how) for random in circuit.random()],
+        },
+    )
+
+
+@claim(
+    "delta-onset-layer-5",
+    "The sharp rise of the outcome signal starts at layer 5.",
+    source="E1 figure 1; E3 figure 5",
+    kind="means",
+    scope="trained",
+)
+def test_the_rise_starts_at_layer_5(circuit, judge):
+    circuit.needs_layers(5)
+    judge(
+        circuit.kink(5),
+        above(0.0),
+        controls={
+            "same outcome, other sensor noise": circuit.kink(5, pairs="noise"),
+            "random weights": [random.kink(5) for random in circuit.random()],
+        },
+    )
+
+
+@claim(
+    "outcome-relative-growth",
+    "Across the whole depth the outcome's delta grows more than that of two clips with one outcome.",
+    source="named beforehand as this suite's own contrast, from layer 0 to 11",
+    kind="means",
+    scope="trained",
+)
+def test_outcome_delta_grows_more_than_a_same_outcome_delta(circuit, judge):
+    circuit.needs_layers(0, 11)
+    how = {"of": "cls", "relative": True}
+    judge(
+        circuit.growth(0, 11, **how),
+        above(1.0),
+        controls={
+            "same outcome, other sensor noise": circuit.growth(0, 11, pairs="noise", **how),
+            "same outcome, other clip": circuit.growth(0, 11, pairs="other-clip", **how),
+            "random weights": [random.growth(0, 11, **how) for random in circuit.random()],
+        },
+    )

@@ -7,9 +7,11 @@ scores any perturbation. `means` takes the projection at the vector that the cla
 
 from published import E1_ATTENTION, E1_MLP, E3_ATTENTION, E3_MLP, E3_ROUNDING, each_layer
 
-from circuit_claims import above, attn_out, between, claim, mlp_out
+from circuit_claims import above, attn_out, below, between, claim, mlp_out
 
 PAPER = {"metric": "norm_ratio", "readout": "tokens"}
+ALL = 0.95
+"""A recovery of at least 95 % is "all": with 100 as the bound, an MLP that recovers 99.5 would be partial."""
 
 
 @claim(
@@ -85,6 +87,56 @@ def test_each_mlp_recovers_42_to_60_percent(circuit, judge, layer):
     )
 
 
+def controls_of(circuit, site):
+    """What a recovery has to exceed: noise of the write's size, a donor with another history, no training."""
+    return {
+        "noise of the same size": circuit.recovery(site, direction="noise write"),
+        "writes of a third video": circuit.recovery(site, direction="third video"),
+        "random weights": [random.recovery(site) for random in circuit.random()],
+    }
+
+
+@claim(
+    "attn-partial-45-65",
+    "A single attention block recovers part of the outcome signal, and not all of it.",
+    source="E1 section 3: 'partial signal recovery'",
+    kind="means",
+    scope="trained",
+    each="layer",
+)
+@each_layer
+def test_each_attention_block_recovers_part_of_the_signal(circuit, judge, layer):
+    circuit.needs_layers(layer)
+    judge(
+        circuit.recovery(attn_out(layer)), between(0.0, ALL), controls=controls_of(circuit, attn_out(layer))
+    )
+
+
+@claim(
+    "mlp-sufficient-100",
+    "Each MLP is sufficient: it alone recovers all of the outcome signal.",
+    source="E1 section 3: 'each sufficient to generate the entire success signal'",
+    kind="means",
+    scope="trained",
+    each="layer",
+)
+@each_layer
+def test_each_mlp_is_sufficient(circuit, judge, layer):
+    circuit.needs_layers(layer)
+    judge(circuit.recovery(mlp_out(layer)), above(ALL), controls=controls_of(circuit, mlp_out(layer)))
+
+
+@claim(
+    "no-single-100",
+    "No single component recovers all of the outcome signal.",
+    source="E3 section 4.4: 'no single component reaches 100 %'",
+    kind="means",
+    scope="negative",
+)
+def test_no_single_component_recovers_all(circuit, judge):
+    judge(circuit.strongest(), below(ALL), published=max(E3_MLP.values()))
+
+
 @claim(
     "mlp-primary-driver",
     "Each MLP is the primary driver: it recovers more of the outcome signal than its block's attention.",
@@ -96,8 +148,16 @@ def test_each_mlp_recovers_42_to_60_percent(circuit, judge, layer):
 @each_layer
 def test_each_mlp_recovers_more_than_its_attention(circuit, judge, layer):
     circuit.needs_layers(layer)
+
+    def driver(of, **how):
+        return of.recovery(mlp_out(layer), **how) - of.recovery(attn_out(layer), **how)
+
     judge(
-        circuit.recovery(mlp_out(layer)) - circuit.recovery(attn_out(layer)),
+        driver(circuit),
         above(0.0),
         published=E3_MLP[layer] - E3_ATTENTION[layer],
+        controls={
+            "writes of a third video": driver(circuit, direction="third video"),
+            "random weights": [driver(random) for random in circuit.random()],
+        },
     )

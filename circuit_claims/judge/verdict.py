@@ -11,7 +11,17 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import Claim, Control, Design, Evidence, Kind, Outcome, Quantifier, Verdict
+from circuit_claims.judge.claim import (
+    Claim,
+    Control,
+    Design,
+    Evidence,
+    Kind,
+    Outcome,
+    Quantifier,
+    Scope,
+    Verdict,
+)
 from circuit_claims.judge.expectation import Expectation
 
 if TYPE_CHECKING:
@@ -215,7 +225,8 @@ def _decide_interval(claim: Claim, evidence: Evidence, expectation: Expectation,
             reason="value",
             sentence=f"{_capital(evidence.name)} is {numbers}; asserted is {expectation.words}.",
         )
-    if claim.kind is Kind.MEANS:
+    # What random weights may show as well needs no contrast to be said, but keeps to those it declares.
+    if claim.kind is Kind.MEANS and (evidence.controls or claim.scope is Scope.TRAINED):
         return _gate(base, evidence, expectation, level, numbers)
     if expectation.contains(low, high):
         return replace(

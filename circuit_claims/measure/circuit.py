@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from math import log
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
+from circuit_claims.models.sites import Site, attn_out, mlp_out
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
-    from circuit_claims.models.sites import Site
     from circuit_claims.models.source import ReinitKind
 
 SUFFICIENCY = "success -> failure"
@@ -46,6 +48,30 @@ class Facts:
     n_layers: int
     n_heads: int
     labels: tuple[str, ...]
+
+
+Question = TypeVar("Question", bound=Callable[..., Sample])
+
+
+def _absent_control_is_undefined(question: Question) -> Question:
+    """A control that the pair set cannot give has no values, with the reason; the claim's own pairs must be.
+
+    A set without `noise` pairs, or with one pair of an action, then leaves claims undecided instead of
+    "not applicable".
+    """
+
+    @wraps(question)
+    def asked(self: Circuit, *args: Any, **how: Any) -> Sample:
+        own = (SUFFICIENCY, NECESSITY)
+        ours = how.get("direction", SUFFICIENCY) in own and how.get("control", SUFFICIENCY) in own
+        try:
+            return question(self, *args, **how)
+        except NotApplicable as why:
+            if ours and how.get("pairs", "outcome") == "outcome":
+                raise
+            return Sample(question.__name__, "fraction", (), undefined={"all pairs": str(why)})
+
+    return cast(Question, asked)
 
 
 class Circuit:
@@ -76,12 +102,11 @@ class Circuit:
     def random(self, kind: ReinitKind = "random") -> tuple[Circuit, ...]:
         """The same pairs on weights that were never trained, one circuit for each of `RANDOM_SEEDS`.
 
-        `random` weights are initialised afresh, `shuffled` ones permuted within each tensor.
+        `random` weights are initialised afresh, `shuffled` ones permuted within each tensor. A model that
+        is random itself is contrasted with these seeds too, so that a null can be seen to fail.
         """
         if kind not in self._randoms:
             source = self._assay.source
-            if source.reinit is not None:
-                raise NotApplicable(f"{self.name} is random already: it has no trained weights to contrast")
             self._randoms[kind] = tuple(
                 Circuit(
                     self._assay.on(replace(source, name=f"{kind}:{self.name}#{seed}", reinit=(kind, seed)))
@@ -90,10 +115,7 @@ class Circuit:
             )
         return self._randoms[kind]
 
-    def windows(self) -> tuple[Circuit, ...]:
-        """The same pairs seen through other windows, both clips' moved together."""
-        return tuple(Circuit(self._assay.shifted(by)) for by in WINDOWS)
-
+    @_absent_control_is_undefined
     def recovery(
         self,
         site: Site,
@@ -118,7 +140,7 @@ class Circuit:
         """
         sweeps = self._sweeps(direction, pairs)
         formula = METRICS[metric]
-        return self._sample(
+        measured = self._sample(
             f"{metric.replace('_', ' ')} of {site}",
             "fraction",
             pairs,
@@ -129,7 +151,66 @@ class Circuit:
                 "metric": metric.replace("_", " "),
                 "pairs": pairs,
             },
-            flags=(INERT,) if readout == "tokens" and metric == "norm_ratio" else (),
+            flags=(INERT,) if readout == "tokens" else (),
+        )
+        return replace(measured, artifact=self._artifact(site, readout))
+
+    def _artifact(self, site: Site, readout: str) -> str | None:
+        """Why a recovery says nothing of the model: the whole stream is patched, or nothing reads it."""
+        if not site.is_write:
+            return f"{site} is the whole stream, so patching it makes the run the donor's"
+        if readout == "tokens" and max(self.calibration("final patch tokens").values) == 0.0:
+            return "perturbing the patch tokens of the last block changes no logit"
+        return None
+
+    def strongest(self, *, readout: str = "summary", pairs: str = "outcome") -> Sample:
+        """The largest recovery (projection) by any single attention or MLP write of any layer."""
+        layers = range(self.facts.n_layers)
+        samples = [
+            self.recovery(make(layer), readout=readout, pairs=pairs)
+            for layer in layers
+            for make in (attn_out, mlp_out)
+        ]
+        return combine(f"largest projection of the {len(samples)} writes", samples, max)
+
+    @_absent_control_is_undefined
+    def delta(
+        self, layer: int, *, of: str = "tokens", pairs: str = "outcome", control: str = SUFFICIENCY
+    ) -> Sample:
+        """How far the two streams are apart after a block, relative to their mean norm."""
+        traces = self._assay.measured("trace", pairs, {"control": control})
+        return self._sample(
+            f"relative delta after layer {layer}",
+            "fraction",
+            pairs,
+            lambda pair: _delta(traces[pair.name], layer, of, relative=True),
+            {"trace": f"{control}, after block {layer}, relative to the streams' norms", "pairs": pairs},
+        )
+
+    @_absent_control_is_undefined
+    def kink(self, layer: int, *, of: str = "cls", pairs: str = "outcome") -> Sample:
+        """How much faster the relative delta grows in one block than in the block before it.
+
+        ``(log r_l - log r_l-1) - (log r_l-1 - log r_l-2)``, with r_l the relative delta after block l: above
+        zero where a rise starts at block l, zero in a smooth exponential and where nothing grows.
+        """
+        traces = self._assay.measured("trace", pairs, {"control": SUFFICIENCY})
+
+        def second_difference(pair: Pair) -> float:
+            heights = [
+                _delta(traces[pair.name], at, of, relative=True) for at in (layer - 2, layer - 1, layer)
+            ]
+            if min(heights) == 0.0:
+                raise UndefinedRecovery(f"the streams do not differ before block {layer} (log 0)")
+            before, at, after = (log(height) for height in heights)
+            return (after - at) - (at - before)
+
+        return self._sample(
+            f"change of growth at layer {layer}",
+            "log ratio",
+            pairs,
+            second_difference,
+            {"trace": f"second difference of the log relative delta at block {layer}", "pairs": pairs},
         )
 
     def spread(self, sites: Sequence[Site], **how: str) -> Sample:
@@ -142,6 +223,7 @@ class Circuit:
             lambda values: max(values) - min(values),
         )
 
+    @_absent_control_is_undefined
     def growth(
         self,
         start: int,
@@ -199,22 +281,48 @@ class Circuit:
     def labels(self, *, right: bool = False, pairs: str = "outcome") -> Sample:
         """Whether both clips of a pair get the same label (or, with `right`, both the right one)."""
         tops_of = self._assay.measured("labels", pairs, {})
-        names = self.facts.labels
 
         def same(pair: Pair) -> float:
             tops = [tops_of[pair.name]["success"], tops_of[pair.name]["failure"]]
             if not right:
                 return float(tops[0] == tops[1])
-            if pair.label is None:
-                raise UndefinedRecovery("the manifest names no label for this pair")
-            if pair.label not in names:
-                raise NotApplicable(f"{self.name} has no label {pair.label!r} (pair {pair.name})")
-            return float(all(names[top] == pair.label for top in tops))
+            return float(tops == [self._label(pair)] * 2)
 
         asked = "both clips get the right label" if right else "both clips get the same label"
         return self._sample(
             f"pairs in which {asked}", "bool", pairs, same, {"readout": "top label", "pairs": pairs}
         )
+
+    def label_kept(self) -> Sample:
+        """In which share of windows both clips of a pair keep the right label (this window and `WINDOWS`)."""
+        windows = [self._assay, *(self._assay.shifted(by) for by in WINDOWS)]
+        tops_of = [window.measured("labels", "outcome", {}) for window in windows]
+
+        def share(pair: Pair) -> float:
+            wanted = self._label(pair)
+            kept = [set(tops[pair.name].values()) == {wanted} for tops in tops_of]
+            return kept.count(True) / len(kept)
+
+        return self._sample(
+            "windows in which both clips keep the right label",
+            "fraction",
+            "outcome",
+            share,
+            {"readout": "top label", "windows": f"{len(windows)}, both clips moved together"},
+        )
+
+    def _sweeps(self, direction: str, pairs: str) -> dict[str, Any]:
+        # All tokens cost the whole last block, and only the paper's own metric reads them.
+        tokens = direction in (SUFFICIENCY, NECESSITY)
+        return self._assay.measured("sweep", pairs, {"control": direction, "tokens": tokens})
+
+    def _label(self, pair: Pair) -> int:
+        names = self.facts.labels
+        if pair.label is None:
+            raise UndefinedRecovery("the manifest names no label for this pair")
+        if pair.label not in names:
+            raise NotApplicable(f"{self.name} has no label {pair.label!r} (pair {pair.name})")
+        return names.index(pair.label)
 
     def calibration(self, check: str) -> Sample:
         """A check whose answer is known beforehand, as measured on each outcome pair.
@@ -295,9 +403,6 @@ class Circuit:
             flags=flags,
             undefined=undefined,
         )
-
-    def _sweeps(self, direction: str, pairs: str) -> dict[str, Any]:
-        return self._assay.measured("sweep", pairs, {"control": direction})
 
 
 def _delta(trace: Mapping[str, Any], layer: int, of: str, relative: bool) -> float:

@@ -49,7 +49,13 @@ def _sweep(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
     kinds = (attn_out, mlp_out, resid_post) if plain else (attn_out, mlp_out)
     sites = [make(layer) for layer in range(model.n_layers) for make in kinds]
     return sweep(
-        model, roles.donor, roles.recipient, sites, source_pixels=roles.source, noise=roles.noise
+        model,
+        roles.donor,
+        roles.recipient,
+        sites,
+        source_pixels=roles.source,
+        noise=roles.noise,
+        tokens=params["tokens"],
     ).as_dict()
 
 

@@ -22,6 +22,8 @@ class Sample:
     flags: tuple[str, ...] = ()
     undefined: dict[str, str] = field(default_factory=dict)
     """Pairs for which the number does not exist, with the reason."""
+    artifact: str | None = None
+    """Why the number follows from the method, where the measurement itself shows that it does."""
 
     def __sub__(self, other: "Sample") -> "Sample":
         """The difference, pair by pair."""
