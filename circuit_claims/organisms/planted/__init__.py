@@ -1,0 +1,86 @@
+"""Circuits with a known answer, written by hand into the weights of a 12-layer ViViT.
+
+    planted_source("composes-5")                    what `--circuit-model planted:composes-5` means
+    PLANTED["composes-5"].recovery                  {"mlp_out.5": 0.995, ...}, exact, before any run
+    write_pairs(folder, PLANTED["composes-5"])      its clips, and the manifest that names them
+
+They are what the claims are tried on: a true circuit has to be supported, and a decoy refused. Imports
+neither torch nor NumPy until a model is built or a clip is drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache, partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from circuit_claims.models.source import ModelError, ModelSource
+from circuit_claims.organisms.planted.amplifiers import amplified_nuisance, nothing, onset, paper_like
+from circuit_claims.organisms.planted.circuit import LABELS, Evidence, Planted
+from circuit_claims.organisms.planted.redundant import attn_driver, edition1, hydra, mlp_driver, redundant2
+from circuit_claims.organisms.planted.serial import attn_carries, broadcast, composes, eraser
+
+__all__ = ["PLANTED", "PREFIX", "Evidence", "Planted", "build", "planted_source", "write_pairs"]
+
+PREFIX = "planted:"
+
+PLANTED: Mapping[str, Planted] = MappingProxyType(
+    {
+        circuit.name: circuit
+        for circuit in (
+            *(composes(layer) for layer in (3, 5, 9)),
+            broadcast(),
+            *(attn_carries(layer) for layer in (5, 8)),
+            eraser(),
+            redundant2(),
+            redundant2(overshoot=0.04),
+            hydra(),
+            mlp_driver(),
+            attn_driver(),
+            edition1(),
+            paper_like(),
+            *(onset(layer) for layer in (3, 5, 8)),
+            nothing(),
+            amplified_nuisance(),
+        )
+    }
+)
+"""By the name after `planted:`."""
+
+
+def build(name: str) -> Any:
+    """The `VivitForVideoClassification` that holds a planted circuit."""
+    from circuit_claims.organisms.planted import weights
+
+    circuit = PLANTED[name]
+    return weights.build(circuit.parts, circuit.start, LABELS)
+
+
+def planted_source(name: str) -> ModelSource:
+    """The source of a planted circuit, `name` with or without `planted:`. Raises ModelError."""
+    short = name.removeprefix(PREFIX)
+    if short not in PLANTED:
+        raise ModelError(PREFIX + short, "no such circuit is planted", f"there are {', '.join(PLANTED)}")
+    return ModelSource(
+        name=PREFIX + short, build=partial(build, short), build_fingerprint=f"{short} {_code_hash()}"
+    )
+
+
+def write_pairs(folder: Path, circuit: Planted, seed: int = 0) -> Path:
+    """Draw the clips that a circuit is measured on, and return their manifest (see `scenes.py`)."""
+    from circuit_claims.organisms.planted import scenes
+
+    return scenes.write_pairs(folder, circuit.evidence, seed)
+
+
+@cache
+def _code_hash() -> str:
+    """Of the source that makes the weights: a change of any circuit is another model."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.name != "scenes.py":
+            digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
