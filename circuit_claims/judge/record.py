@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import isclose
+from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +158,15 @@ def _entry(path: Path, name: str, table: Any) -> Entry:
     numbers: dict[str, float | None] = {}
     for key in ("estimate", "bound", "tolerance"):
         value = table.get(key)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        if value is not None and not _is_number(value):
             raise RecordError(f"{path}: {name} has {key} = {value!r}, which is not a number")
         numbers[key] = None if value is None else float(value)
     return Entry(verdict, str(table.get("why", "")), reason=str(table.get("reason", "")), **numbers)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether something can be held against: TOML also knows nan and inf, which agree with nothing or all."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def default_tolerance(unit: str, estimate: float | None) -> float:
@@ -242,10 +247,12 @@ def write_record(
         document["schema"] = SCHEMA
     document["model"] = model
     document["clips"] = clips
-    table = tomlkit.table()
+    # In place: tomlkit files a comment under the table before it, so a new table would lose the comment.
+    table = document.setdefault("noted", tomlkit.table())
+    for key in set(table) - set(noted):
+        del table[key]
     for key, value in sorted(noted.items()):
         table[key] = value
-    document["noted"] = table
     claims = document.setdefault("claims", tomlkit.table(is_super_table=True))
     written = 0
     for key, part, entry in findings:
