@@ -1,0 +1,338 @@
+"""Records: what is written is read back, a person's words stay, and a broken file is refused by name."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuit_claims.judge.claim import Outcome
+from circuit_claims.judge.record import (
+    Drift,
+    Entry,
+    RecordError,
+    compare,
+    default_tolerance,
+    read_record,
+    record_path,
+    write_record,
+)
+
+SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
+MLP = Entry(REFUTED, "value", 0.5123, 0.5301, 0.005)
+WRITTEN = """\
+# Reviewed in March.
+schema = 1
+model = "organism"
+clips = "abc"
+
+[noted]
+torch = "2.13.0"
+
+# The MLPs come first, because the paper's first edition leads with them.
+[claims."mlp-42/means"]
+verdict = "refuted"
+why = "value"
+estimate = 0.5123
+bound = 0.5301
+tolerance = 0.005
+reason = "the organism writes the outcome by attention"
+
+[claims."mlp-42/means".parts]
+"layer=4" = { verdict = "supported", estimate = 0.61 } # the only one
+
+[claims."attn-37/reproduces"]
+verdict = "supported"
+estimate = 0.4
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "organism.toml"
+    file.write_text(WRITTEN)
+    return file
+
+
+def write(path: Path, *findings: tuple[str, str, Entry], **how: bool) -> int:
+    return write_record(
+        path, model="organism", clips="abc", noted={"torch": "2.13.0"}, findings=findings, **how
+    )
+
+
+# Reading and writing ------------------------------------------------------------------------------------
+
+
+def test_reading_finds_claims_and_their_parts(path):
+    record = read_record(path)
+    assert (record.model, record.clips, record.noted) == ("organism", "abc", {"torch": "2.13.0"})
+    assert record.entries == {
+        ("mlp-42/means", ""): Entry(
+            REFUTED, "value", 0.5123, 0.5301, 0.005, "the organism writes the outcome by attention"
+        ),
+        ("mlp-42/means", "layer=4"): Entry(SUPPORTED, estimate=0.61),
+        ("attn-37/reproduces", ""): Entry(SUPPORTED, estimate=0.4),
+    }
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
+six_digits = st.floats(-1e6, 1e6).map(lambda x: float(f"{x:.6g}"))
+entries = st.builds(
+    Entry,
+    st.sampled_from([SUPPORTED, REFUTED, INCONCLUSIVE, Outcome.ARTIFACT, Outcome.NOT_APPLICABLE]),
+    st.sampled_from(["", "value", "specificity"]),
+    st.none() | six_digits,
+    st.none() | six_digits,
+    st.none() | st.floats(0, 1).map(lambda x: float(f"{x:.6g}")),
+)
+
+
+@settings(max_examples=50)
+@given(
+    claims=st.dictionaries(words, st.tuples(entries, st.dictionaries(words, entries, max_size=3)), max_size=4)
+)
+def test_what_is_written_is_read_back(claims, tmp_path_factory):
+    path = tmp_path_factory.mktemp("records") / "organism.toml"
+    findings = [(key, "", entry) for key, (entry, _) in claims.items()]
+    findings += [(key, part, e) for key, (_, parts) in claims.items() for part, e in parts.items()]
+    assert write(path, *findings) == len(findings)
+    assert read_record(path).entries == {(key, part): entry for key, part, entry in findings}
+    first = path.read_text()
+    write(path, *findings)
+    assert path.read_text() == first, "writing the same again changes nothing"
+
+
+def test_a_new_record_says_what_it_is_and_keeps_six_digits(tmp_path):
+    path = tmp_path / "recorded" / "organism.toml"
+    write(path, ("mlp-42/means", "", Entry(REFUTED, "value", 1 / 3, 2 / 3, 0.005)))
+    text = path.read_text()
+    assert text.startswith("# What was found of organism; written by --circuit-record-update.\n")
+    assert "estimate = 0.333333\n" in text
+    assert 'reason = ""\n' in text, "asks a person why it is refuted"
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_an_update_keeps_comments_order_and_reasons(path):
+    write(
+        path,
+        ("attn-37/reproduces", "", Entry(REFUTED, "value", 0.2, 0.25, 0.005)),
+        ("mlp-42/means", "", Entry(REFUTED, "value", 0.45, 0.5, 0.005)),
+        ("mlp-42/means", "layer=5", Entry(SUPPORTED, estimate=0.7)),
+    )
+    text = path.read_text()
+    assert text.startswith("# Reviewed in March.\n")
+    assert "# The MLPs come first, because the paper's first edition leads with them.\n" in text
+    assert text.index("mlp-42/means") < text.index("attn-37/reproduces")
+    assert 'reason = "the organism writes the outcome by attention"' in text
+    record = read_record(path)
+    assert record.entries["mlp-42/means", ""].estimate == 0.45
+    assert record.entries["mlp-42/means", "layer=4"].estimate == 0.61
+    assert record.entries["mlp-42/means", "layer=5"].estimate == 0.7
+
+
+def test_a_claim_that_is_supported_now_loses_what_explained_it(path):
+    write(path, ("mlp-42/means", "", Entry(SUPPORTED, estimate=0.7, bound=0.65)))
+    entry = read_record(path).entries["mlp-42/means", ""]
+    assert entry == Entry(SUPPORTED, estimate=0.7, bound=0.65)
+
+
+def test_only_new_entries_are_added_and_no_other_touched(path):
+    before = read_record(path).entries
+    new = ("mlp-60/means", "", Entry(REFUTED, "value", 0.1))
+    count = write(
+        path,
+        ("mlp-42/means", "", Entry(SUPPORTED, estimate=0.9)),
+        ("mlp-42/means", "layer=4", Entry(REFUTED, estimate=0.9)),
+        ("mlp-42/means", "layer=5", Entry(REFUTED, estimate=0.8)),
+        new,
+        only_new=True,
+    )
+    after = read_record(path).entries
+    assert count == 2
+    assert {key: after[key] for key in before} == before
+    assert set(after) - set(before) == {("mlp-42/means", "layer=5"), ("mlp-60/means", "")}
+
+
+def test_a_failed_write_leaves_the_old_file_whole(path, monkeypatch):
+    def full(*_args: object, **_more: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(OSError, match="no space"):
+        write(path, ("mlp-42/means", "", Entry(SUPPORTED)))
+    assert path.read_text() == WRITTEN
+    assert list(path.parent.iterdir()) == [path], "no temporary file is left"
+
+
+# Refusals -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('verdict = "supported"\n', 'verdict = "suppo', r"not TOML: .*line 22.*; mend that line or restore"),
+        ("schema = 1", "schema = 2", r"schema 2, but this version reads 1; upgrade circuit-claims"),
+        ("schema = 1", "schema = 0", r"schema 0, but this version reads 1; write it anew"),
+        ("schema = 1", "", r"schema None, but this version reads 1; write it anew"),
+        ("clips =", "clip =", r"the record has an unknown key 'clip'; did you mean 'clips'\?"),
+        ("bound =", "bounds =", r"mlp-42/means has an unknown key 'bounds'; did you mean 'bound'\?"),
+        ("bound =", "zzz =", r"unknown key 'zzz'; known are bound, estimate, parts, reason"),
+        ('"refuted"', '"refused"', r"mlp-42/means has the verdict 'refused'; known are 'supported', "),
+        ('verdict = "refuted"\n', "", r"mlp-42/means has the verdict None; known are"),
+        (
+            "{ verdict",
+            "{ verdikt",
+            r"mlp-42/means layer=4 has an unknown key 'verdikt'; did you mean 'verdict'",
+        ),
+        ("0.5123", '"half"', r"mlp-42/means has estimate = 'half', which is not a number"),
+        ("0.005", "true", r"mlp-42/means has tolerance = True, which is not a number"),
+        ("0.61", "[0.61]", r"mlp-42/means layer=4 has estimate = \[0.61\], which is not a number"),
+        ('[noted]\ntorch = "2.13.0"', 'noted = "2.13.0"', r"'claims' and 'noted' have to be tables"),
+        ('{ verdict = "supported", estimate = 0.61 }', "0.61", r"layer=4 has to be a table with a verdict"),
+    ],
+)
+def test_a_malformed_record_is_refused_with_the_file_and_what_to_do(path, old, new, said):
+    assert old in WRITTEN
+    path.write_text(WRITTEN.replace(old, new, 1))
+    with pytest.raises(RecordError, match=said) as refused:
+        read_record(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused(path, bad):
+    path.write_text(WRITTEN.replace("0.5123", bad))
+    with pytest.raises(RecordError, match="which is not a number"):
+        read_record(path)
+
+
+def test_a_claim_that_is_no_table_is_refused(path):
+    path.write_text('schema = 1\n[claims]\n"mlp-42/means" = "refuted"\n')
+    with pytest.raises(RecordError, match="mlp-42/means has to be a table with a verdict"):
+        read_record(path)
+    path.write_text('schema = 1\n[claims."mlp-42/means"]\nverdict = "refuted"\nparts = 3\n')
+    with pytest.raises(RecordError, match="parts has to be a table"):
+        read_record(path)
+
+
+def test_a_missing_record_says_how_to_write_one(tmp_path):
+    with pytest.raises(RecordError, match="no such record; write it with --circuit-record-update, or judge"):
+        read_record(tmp_path / "organism.toml")
+
+
+def test_unreadable_bytes_are_refused(path):
+    path.write_bytes(b'schema = 1\nmodel = "\xff\xfe"\n')
+    with pytest.raises(RecordError, match=r"cannot be read .*; restore it from version control"):
+        read_record(path)
+    with pytest.raises(RecordError, match="cannot be read"):
+        read_record(path.parent)
+
+
+def test_a_broken_record_is_not_written_over(path):
+    path.write_text(broken := WRITTEN.replace("schema = 1", "schema = 9"))
+    with pytest.raises(RecordError, match="schema 9"):
+        write(path, ("mlp-42/means", "", MLP))
+    assert path.read_text() == broken
+
+
+@settings(max_examples=60)
+@given(cut=st.integers(0, len(WRITTEN)))
+def test_a_record_cut_anywhere_is_read_or_refused_but_never_crashes(cut, tmp_path_factory):
+    path = tmp_path_factory.mktemp("cut") / "organism.toml"
+    path.write_text(WRITTEN[:cut])
+    try:
+        said = f"{read_record(path).path}: read"
+    except RecordError as refused:
+        said = str(refused)
+    assert said.startswith(f"{path}: ")
+
+
+# Names --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "file"),
+    [
+        ("organism", "organism.toml"),
+        ("google/vivit-b-16x2-kinetics400", "google--vivit-b-16x2-kinetics400.toml"),
+        ("google/vivit-b-16x2-kinetics400@v1.0", "google--vivit-b-16x2-kinetics400.toml"),
+        ("random:organism#3", "random-organism-3.toml"),
+        ("/data/models/mine", "mine.toml"),
+        ("./mine", "mine.toml"),
+        ("~/models/mine/", "mine.toml"),
+    ],
+)
+def test_a_record_is_named_after_its_model_without_revision_or_path(model, file, tmp_path):
+    assert record_path(tmp_path, model) == tmp_path / file
+
+
+# Comparison ---------------------------------------------------------------------------------------------
+
+
+def entry(outcome=REFUTED, estimate=0.5, bound=0.52, tolerance=0.005):
+    return Entry(outcome, "", estimate, bound, tolerance)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "outcome", "estimate", "bound", "drift"),
+    [
+        (None, REFUTED, 0.5, 0.5, Drift.UNRECORDED),
+        (entry(), REFUTED, 0.5, 0.52, Drift.AS_RECORDED),
+        (entry(), REFUTED, 0.5049, 0.6, Drift.AS_RECORDED),
+        (entry(), REFUTED, 0.5051, 0.52, Drift.MOVED),
+        (entry(), REFUTED, 0.4949, 0.52, Drift.MOVED),
+        (entry(), REFUTED, None, None, Drift.MOVED),
+        (entry(), SUPPORTED, 0.5049, 0.5249, Drift.BORDERLINE),
+        (entry(), SUPPORTED, 0.5051, 0.52, Drift.FLIPPED),
+        (entry(), SUPPORTED, 0.5, 0.5251, Drift.FLIPPED),
+        (entry(), SUPPORTED, 0.5, None, Drift.FLIPPED),
+        (entry(bound=None), SUPPORTED, 0.5, 0.52, Drift.FLIPPED),
+        (entry(estimate=None), REFUTED, 0.9, 0.9, Drift.AS_RECORDED),
+        (entry(estimate=None), SUPPORTED, 0.9, 0.52, Drift.FLIPPED),
+        (entry(tolerance=None), REFUTED, 0.5 + 1e-6, 0.52, Drift.AS_RECORDED),
+        (entry(tolerance=None), REFUTED, 0.5001, 0.52, Drift.MOVED),
+        (entry(INCONCLUSIVE), SUPPORTED, 0.6, 0.6, Drift.FLIPPED),
+        (Entry(Outcome.NOT_APPLICABLE), Outcome.NOT_APPLICABLE, None, None, Drift.AS_RECORDED),
+        (Entry(Outcome.NOT_APPLICABLE), SUPPORTED, 0.5, 0.5, Drift.FLIPPED),
+    ],
+)
+def test_drift_from_a_record(recorded, outcome, estimate, bound, drift):
+    found = compare(recorded, outcome, estimate, bound)
+    assert found.drift is drift
+    assert found.entry == recorded
+
+
+def test_drift_names_both_numbers():
+    moved = compare(entry(), REFUTED, 0.4, 0.41).sentence
+    assert moved == "refuted, as recorded, but the estimate moved: recorded 0.5, now 0.4 (tolerance 0.005)"
+    assert compare(entry(), SUPPORTED, 0.9, 0.8).sentence == (
+        "recorded refuted, now supported (recorded 0.5, now 0.9)"
+    )
+    borderline = compare(entry(), SUPPORTED, 0.501, 0.521).sentence
+    assert borderline.startswith("borderline: recorded refuted, now supported")
+    assert "recorded 0.5, now 0.501" in borderline
+
+
+@given(entries, st.sampled_from(list(Outcome)), six_digits, six_digits)
+def test_a_finding_never_drifts_from_itself_and_a_flip_is_always_said(recorded, other, estimate, bound):
+    same = compare(recorded, recorded.verdict, recorded.estimate, recorded.bound)
+    assert same.drift is Drift.AS_RECORDED
+    if other is not recorded.verdict:
+        flipped = compare(recorded, other, estimate, bound)
+        assert flipped.drift in (Drift.FLIPPED, Drift.BORDERLINE)
+        assert f"recorded {recorded.verdict}, now {other}" in flipped.sentence
+
+
+@pytest.mark.parametrize(
+    ("unit", "estimate", "tolerance"),
+    [
+        ("fraction", 0.5, 0.005),
+        ("ratio", -4.0, 0.04),
+        ("ratio", None, 0.01),
+        ("bool", 0.5, 0),
+        ("count", 7, 0),
+    ],
+)
+def test_default_tolerance_is_in_the_claims_own_unit(unit, estimate, tolerance):
+    assert default_tolerance(unit, estimate) == pytest.approx(tolerance)
