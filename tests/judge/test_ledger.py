@@ -1,0 +1,379 @@
+"""The book of a run: what pytest shows, what claims come to, how the process ends, and how results travel."""
+
+import json
+
+import pytest
+from claims_by_hand import (
+    ONE_TO_FIVE,
+    a_claim,
+    a_record,
+    control,
+    evidence,
+    finding,
+    planned,
+    result,
+    verdict,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuit_claims.judge.claim import (
+    Claim,
+    Control,
+    Design,
+    Evidence,
+    Kind,
+    Outcome,
+    Quantifier,
+    Scope,
+    Verdict,
+)
+from circuit_claims.judge.expectation import above, below, between, exactly, negligible
+from circuit_claims.judge.ledger import (
+    Mark,
+    Planned,
+    Result,
+    exit_status,
+    failing,
+    from_plain,
+    mark,
+    planned_from_plain,
+    settle,
+    stale,
+    to_plain,
+)
+from circuit_claims.judge.record import Comparison, Drift, Entry
+from circuit_claims.judge.verdict import decide
+
+EACH, ANY = a_claim(each="layer"), a_claim(any="layer")
+
+# The table of verdicts against records -------------------------------------------------------------------
+
+UNRECORDED, AS_RECORDED, BORDERLINE, MOVED, FLIPPED = Drift
+PASSED, FAILED, XFAILED = Mark.PASSED, Mark.FAILED, Mark.XFAILED
+INCONCLUSIVE, SKIPPED = Mark.INCONCLUSIVE, Mark.SKIPPED
+TABLE = {
+    #                  no record,    as recorded,  borderline,   moved,  flipped
+    "supported": (PASSED, PASSED, PASSED, FAILED, FAILED),
+    "refuted": (FAILED, XFAILED, XFAILED, FAILED, FAILED),
+    "artifact": (FAILED, XFAILED, XFAILED, FAILED, FAILED),
+    "inconclusive": (INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE, FAILED, FAILED),
+    "not applicable": (SKIPPED, SKIPPED, SKIPPED, FAILED, FAILED),
+    "error": (FAILED, FAILED, FAILED, FAILED, FAILED),
+}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "drift", "shown"),
+    [(outcome, drift, row[i]) for outcome, row in TABLE.items() for i, drift in enumerate(Drift)],
+)
+def test_each_cell_of_the_table(outcome, drift, shown):
+    assert mark(result(outcome, drift=drift)) is shown
+
+
+@pytest.mark.parametrize("drift", list(Drift))
+def test_inconclusive_never_passes(drift):
+    assert mark(result("inconclusive", drift=drift)) is not PASSED
+
+
+@pytest.mark.parametrize(
+    ("claim", "outcome", "drift", "shown"),
+    [
+        (ANY, "refuted", UNRECORDED, Mark.PART),
+        (ANY, "refuted", AS_RECORDED, XFAILED),
+        (ANY, "refuted", FLIPPED, FAILED),
+        (ANY, "artifact", UNRECORDED, FAILED),
+        (ANY, "error", UNRECORDED, FAILED),
+        (EACH, "refuted", UNRECORDED, FAILED),
+    ],
+)
+def test_a_refuted_part_of_any_refutes_nothing_by_itself(claim, outcome, drift, shown):
+    assert mark(result(outcome, claim, "layer=4", 2, drift=drift)) is shown
+
+
+# Settling ------------------------------------------------------------------------------------------------
+
+
+POSITIVE = above(0.0)
+
+
+def part(claim: Claim, number: int, of: int, expectation=POSITIVE, **more) -> Result:
+    found = evidence(ONE_TO_FIVE)
+    return Result(
+        planned(claim, f"layer={number}", of, **more), decide(claim, found, expectation), found, expectation
+    )
+
+
+def settled(results, records=None, extra=()):
+    return settle([r.planned for r in results] + list(extra), results, records or {})
+
+
+def test_a_claim_is_settled_from_all_its_parts_in_the_order_of_collection():
+    results = [part(EACH, number, 3) for number in (6, 4, 5)]
+    (found,) = settle([r.planned for r in results], reversed(results), {})
+    assert found.verdict.outcome is Outcome.SUPPORTED
+    assert [p.planned.part for p in found.parts] == ["layer=6", "layer=4", "layer=5"]
+    assert (found.expected, found.comparison.drift) == (3, UNRECORDED)
+
+
+def test_models_and_kinds_are_settled_apart():
+    results = [
+        part(EACH, 4, 1),
+        part(EACH, 4, 1, above(100.0), model="random"),
+        part(a_claim(kind="exact", each="layer"), 4, 1),
+    ]
+    found = {(f.model, f.claim.key): f.verdict.outcome for f in settled(results)}
+    assert found == {
+        ("organism", "mlp-42/reproduces"): Outcome.SUPPORTED,
+        ("random", "mlp-42/reproduces"): Outcome.REFUTED,
+        ("organism", "mlp-42/exact"): Outcome.SUPPORTED,
+    }
+
+
+def test_a_lost_or_deselected_part_leaves_its_claim_incomplete():
+    (found,) = settled([part(EACH, 4, 3)], extra=[planned(EACH, "layer=5", 3)])
+    assert (found.verdict.outcome, found.verdict.sentence) == (
+        Outcome.INCOMPLETE,
+        "2 of 3 parts were not judged.",
+    )
+    (found,) = settle([planned(a_claim())], [], {})
+    assert found.verdict.outcome is Outcome.INCOMPLETE
+
+
+def test_a_part_in_error_makes_the_claim_an_error():
+    (found,) = settled([part(EACH, 4, 2), result("error", EACH, "layer=5", 2, values=None)])
+    assert found.verdict.outcome is Outcome.ERROR
+
+
+def test_a_part_that_does_not_apply_makes_a_claim_that_does_not():
+    results = [result("not applicable", EACH, f"layer={n}", 2, values=None) for n in (4, 5)]
+    assert settled(results)[0].verdict.outcome is Outcome.NOT_APPLICABLE
+
+
+def test_a_claim_is_held_against_its_own_entry_and_not_its_parts():
+    results = [part(EACH, 4, 2), part(EACH, 5, 2, above(100.0))]
+    entries = {
+        ("mlp-42/reproduces", ""): Entry(Outcome.REFUTED, "value", 3.0, tolerance=0.01),
+        ("mlp-42/reproduces", "layer=4"): Entry(Outcome.REFUTED),
+    }
+    (found,) = settled(results, {"organism": a_record(entries)})
+    assert found.comparison.drift is AS_RECORDED
+    assert found.comparison.entry == entries["mlp-42/reproduces", ""]
+
+
+@pytest.mark.parametrize("lost", ["incomplete", "error"])
+def test_what_was_not_judged_is_not_held_against_the_record(lost):
+    results = [part(EACH, 4, 2)]
+    if lost == "error":
+        results.append(result("error", EACH, "layer=5", 2, values=None))
+    records = {"organism": a_record({("mlp-42/reproduces", ""): Entry(Outcome.REFUTED)})}
+    (found,) = settled(results, records)
+    assert (str(found.verdict.outcome), found.comparison.drift) == (lost, UNRECORDED)
+
+
+def test_recorded_claims_that_a_full_run_did_not_judge_are_stale():
+    entries = {
+        ("mlp-42/reproduces", ""): Entry(Outcome.SUPPORTED),
+        ("gone/means", ""): Entry(Outcome.REFUTED),
+        ("gone/means", "layer=4"): Entry(Outcome.REFUTED),
+    }
+    findings = settled([part(EACH, 4, 1)])
+    assert stale({"organism": a_record(entries)}, findings) == ["organism: gone/means"]
+    assert stale({"other": a_record(entries, "other")}, findings) == [
+        "other: gone/means",
+        "other: mlp-42/reproduces",
+    ]
+    assert stale({}, findings) == []
+
+
+# Exit status ---------------------------------------------------------------------------------------------
+
+
+def ended(*findings, lost=False, missing=False, strict=False):
+    results = [r for f in findings for r in f.parts]
+    return exit_status(findings, results, lost=lost, missing=missing, strict=strict)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "drift", "status"),
+    [
+        ("supported", UNRECORDED, 0),
+        ("supported", AS_RECORDED, 0),
+        ("supported", BORDERLINE, 0),
+        ("supported", FLIPPED, 1),
+        ("supported", MOVED, 1),
+        ("refuted", UNRECORDED, 1),
+        ("refuted", AS_RECORDED, 0),
+        ("refuted", BORDERLINE, 0),
+        ("refuted", MOVED, 1),
+        ("artifact", UNRECORDED, 1),
+        ("artifact", AS_RECORDED, 0),
+        ("inconclusive", UNRECORDED, 11),
+        ("inconclusive", AS_RECORDED, 11),
+        ("inconclusive", FLIPPED, 1),
+        ("not applicable", UNRECORDED, 0),
+        ("not applicable", FLIPPED, 1),
+        ("error", UNRECORDED, 1),
+    ],
+)
+def test_one_claim_alone_decides_the_status(outcome, drift, status):
+    assert ended(finding(outcome, drift=drift)) == status
+    assert failing(finding(outcome, drift=drift)) is (status == 1)
+
+
+def test_statuses_have_their_precedence():
+    refuted, supported, open_ = finding("refuted"), finding("supported"), finding("inconclusive")
+    assert ended(refuted, open_, lost=True, missing=True, strict=True) == 1
+    assert ended(supported, open_, lost=True, strict=True) == 10
+    assert ended(open_, missing=True) == 10
+    assert ended(open_, open_) == 11
+    assert ended(supported, open_) == 0
+    assert ended() == 0
+
+
+def test_strict_minds_only_what_is_inconclusive_and_not_recorded():
+    supported = finding("supported")
+    assert ended(supported, finding("inconclusive"), strict=True) == 11
+    assert ended(supported, finding("inconclusive", drift=AS_RECORDED), strict=True) == 0
+    assert ended(supported, strict=True) == 0
+
+
+def test_a_refuted_claim_fails_even_where_none_of_its_parts_does():
+    """Every part of an "any" claim is refuted: no part fails, the claim does."""
+    results = [part(ANY, number, 2, above(100.0)) for number in (4, 5)]
+    findings = settled(results)
+    assert [mark(r) for r in results] == [Mark.PART, Mark.PART]
+    assert exit_status(findings, results, lost=False, missing=False, strict=False) == 1
+
+
+def test_a_refuted_part_of_a_supported_any_claim_fails_nothing():
+    results = [part(ANY, 4, 2, above(-10.0)), part(ANY, 5, 2, above(100.0))]
+    assert exit_status(settled(results), results, lost=False, missing=False, strict=True) == 0
+
+
+def test_a_failing_part_fails_the_run_where_the_claim_was_left_incomplete():
+    results = [part(EACH, 4, 2, above(100.0))]
+    findings = settled(results)
+    assert findings[0].verdict.outcome is Outcome.INCOMPLETE
+    assert exit_status(findings, results, lost=False, missing=False, strict=False) == 1
+
+
+# Results travel as JSON ----------------------------------------------------------------------------------
+
+numbers = st.floats(-1e9, 1e9)
+maybe = st.none() | numbers
+names = st.text(max_size=6)
+claims = st.builds(
+    Claim,
+    names,
+    names,
+    names,
+    st.sampled_from(Kind),
+    st.sampled_from(Scope),
+    st.none() | st.sampled_from(Quantifier),
+    st.none() | names,
+)
+rows = st.lists(numbers, max_size=3).map(tuple)
+labels = st.lists(names, max_size=3).map(tuple)
+clips = st.lists(labels, max_size=3).map(tuple)
+texts = st.dictionaries(names, names, max_size=2)
+controls = st.builds(
+    Control, names, st.sampled_from(Design), st.lists(rows, max_size=2).map(tuple), labels, clips
+)
+observations = st.builds(
+    Evidence,
+    names,
+    st.sampled_from(["fraction", "bool"]),
+    rows,
+    labels,
+    labels,
+    clips,
+    texts,
+    maybe,
+    st.floats(0, 1),
+    st.lists(controls, max_size=2).map(tuple),
+    st.floats(0.01, 1),
+    labels,
+    texts,
+    st.none() | names,
+)
+contrasts = st.lists(
+    st.fixed_dictionaries({"control": names, "estimate": numbers, "low": maybe, "high": maybe}), max_size=2
+).map(tuple)
+verdicts = st.builds(
+    Verdict,
+    st.sampled_from(Outcome),
+    names,
+    names,
+    maybe,
+    maybe,
+    maybe,
+    maybe,
+    st.integers(0, 99),
+    names,
+    maybe,
+    contrasts,
+)
+expectations = st.one_of(
+    st.builds(above, numbers),
+    st.builds(below, numbers),
+    st.builds(exactly, numbers),
+    st.builds(negligible, st.floats(0.1, 1)),
+    st.just(between(0.42, 0.61)),
+)
+comparisons = st.builds(
+    Comparison,
+    st.sampled_from(Drift),
+    names,
+    st.none() | st.builds(Entry, st.sampled_from(Outcome), names, maybe, maybe, maybe, names),
+)
+results = st.builds(
+    Result,
+    st.builds(Planned, claims, names, names, st.integers(1, 12), names),
+    verdicts,
+    st.none() | observations,
+    st.none() | expectations,
+    comparisons,
+    st.floats(0, 1e5),
+)
+
+
+@settings(max_examples=60)
+@given(results)
+def test_a_result_crosses_processes_unchanged(made):
+    text = json.dumps(to_plain(made), allow_nan=False)
+    assert from_plain(json.loads(text)) == made
+
+
+@pytest.mark.parametrize("expectation", [above(1.0), below(1.0)])
+def test_open_ends_are_null_in_json_and_infinite_again_after(expectation):
+    made = Result(planned(a_claim()), verdict("supported"), evidence([1.0]), expectation)
+    plain = to_plain(made)
+    assert None in (plain["expectation"]["low"], plain["expectation"]["high"])
+    assert from_plain(json.loads(json.dumps(plain))).expectation == expectation
+
+
+def test_an_unbounded_interval_is_null_in_json():
+    made = Result(
+        planned(a_claim()), verdict("inconclusive", low=-float("inf"), high=float("inf"), bound=float("inf"))
+    )
+    plain = json.loads(json.dumps(to_plain(made), allow_nan=False))
+    assert [plain["verdict"][end] for end in ("low", "high", "bound")] == [None] * 3
+
+
+def test_what_a_worker_planned_comes_back():
+    from dataclasses import asdict
+
+    for claim in (EACH, ANY, a_claim()):
+        made = planned(claim, "layer=4", 3)
+        assert planned_from_plain(json.loads(json.dumps(asdict(made)))) == made
+
+
+def test_a_control_keeps_its_design():
+    made = Result(
+        planned(a_claim()),
+        verdict("refuted"),
+        evidence([1.0], controls=(control([0.0], [1.0], design=Design.SEEDS),)),
+        above(0.0),
+    )
+    assert from_plain(json.loads(json.dumps(to_plain(made)))) == made
