@@ -39,12 +39,13 @@ def load(folder: Path) -> VivitForVideoClassification:
     model = VivitForVideoClassification(config())
     weights = load_file(folder / "model.safetensors")
     model.load_state_dict({name: value.float() for name, value in weights.items()})
-    return model.eval()
+    model.train(False)
+    return model
 
 
 @dataclass(frozen=True)
 class Readings:
-    """predicted [clip]: label index. cls [layer + 1, clip, d_model]: before layer 0, then after each layer."""
+    """predicted [clip], a label index; cls [layer + 1, clip, d_model], before layer 0 and after each."""
 
     predicted: NDArray[np.int64]
     cls: NDArray[np.float32]
@@ -62,7 +63,7 @@ def read(model: VivitForVideoClassification, pixels: NDArray[np.uint8], batch: i
 
 
 def probe(cls: NDArray[np.float32], success: NDArray[np.int64]) -> float:
-    """Leave-one-pair-out accuracy of reading the outcome off cls [clip, d_model]; clips 2k, 2k+1 are a pair."""
+    """Leave-one-pair-out accuracy of the outcome, from cls [clip, d_model]; clips 2k, 2k+1 are a pair."""
     x = cls.astype(np.float64)
     spread = x.std(axis=0)
     x = (x - x.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
@@ -83,7 +84,7 @@ def fixture_pixels(file: Path) -> NDArray[np.uint8]:
 
 
 def measure(folder: Path, fixtures: Path, fresh: Examples) -> dict[str, object]:
-    """Everything the card says, as plain data. fresh: both outcomes of each scene, clips 2k and 2k+1 a pair."""
+    """Everything the card says, as plain data; clips 2k and 2k+1 of `fresh` are the outcomes of a scene."""
     torch.set_num_threads(1)
     model, labels = load(folder), list(ACTIONS)
     readings = read(model, fresh.pixels)
@@ -99,7 +100,11 @@ def measure(folder: Path, fixtures: Path, fresh: Examples) -> dict[str, object]:
     }
     manifest = tomllib.loads((fixtures / "pairs.toml").read_text())
     files = sorted({pair[side]["file"] for pair in manifest["pair"] for side in ("positive", "negative")})
-    predicted = dict(zip(files, read(model, np.stack([fixture_pixels(fixtures / f) for f in files])).predicted, strict=True))
+    predicted = dict(
+        zip(
+            files, read(model, np.stack([fixture_pixels(fixtures / f) for f in files])).predicted, strict=True
+        )
+    )
     truth = {pair[s]["file"]: pair["label"] for pair in manifest["pair"] for s in ("positive", "negative")}
     kinds: dict[str, list[tuple[bool, bool]]] = {}
     for pair in manifest["pair"]:
@@ -127,7 +132,8 @@ def card(name: str, story: str, measured: dict[str, object], training: str) -> s
     assert isinstance(pairs, dict)
     assert isinstance(probes, dict)
     pair_rows = "\n".join(
-        f"| {kind} | {row['pairs']} | {row['same_label']} | {row['both_right']} |" for kind, row in pairs.items()
+        f"| {kind} | {row['pairs']} | {row['same_label']} | {row['both_right']} |"
+        for kind, row in pairs.items()
     )
     layers = len(next(iter(probes.values())))
     mean = [round(float(np.mean([p[k] for p in probes.values()])), 3) for k in range(layers)]
@@ -161,8 +167,8 @@ Committed fixture clips: {clips["right"]} of {clips["clips"]} right.
 
 Outcome probe: share of clips whose success or failure a ridge classifier reads off the CLS token (before the
 final norm) after each layer, for each action alone, left-out pair by left-out pair
-({held["clips"] // len(probes)} pairs an action; 0.50 is chance, and below it is what leaving out a pair does to noise).
-"embed" is before layer 0, where CLS holds nothing of the clip: there the probe scores a constant.
+({held["clips"] // len(probes)} pairs an action; chance is 0.50).
+"embed" is before layer 0, where CLS holds nothing of the clip.
 
 {head}
 {rule}

@@ -106,7 +106,10 @@ def archery(rng: np.random.Generator, outcome: int) -> Scene:
                 tip = at((0.4, 1.5, -0.04), (0.7, 0.0, -0.5), u * (0.4 + 0.6 * u))
                 slope = -1.15 * smooth(u, 0, 0.8)
         shot = arrow(c, tip, slope)
-        corner, opposite = c.project((gold[0] - 0.36, gold[1] + 0.66, 0)), c.project((gold[0] + 0.36, gold[1] - 0.66, 0))
+        corner, opposite = (
+            c.project((gold[0] - 0.36, gold[1] + 0.66, 0)),
+            c.project((gold[0] + 0.36, gold[1] - 0.66, 0)),
+        )
         return Marks(shot, (*corner, *opposite))
 
     return Scene(cam, lamp, backdrop, play)

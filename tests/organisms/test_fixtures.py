@@ -117,7 +117,11 @@ def test_weights_are_half_precision_finite_and_small(model: str) -> None:
     assert (config["num_hidden_layers"], config["num_attention_heads"], config["num_frames"]) == (12, 12, 16)
     preprocessor = json.loads((folder / "preprocessor_config.json").read_text())
     assert preprocessor["size"] == {"height": 64, "width": 64}
-    assert (preprocessor["resample"], preprocessor["offset"], preprocessor["do_normalize"]) == (2, True, False)
+    assert (preprocessor["resample"], preprocessor["offset"], preprocessor["do_normalize"]) == (
+        2,
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize("model", ["organism", "organism-outcome"])

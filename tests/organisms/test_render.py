@@ -24,14 +24,15 @@ def test_same_seed_same_clip_and_other_seed_other_clip(action: str) -> None:
 
 
 @actions
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_outcomes_part_exactly_at_the_outcome_frame(action: str, seed: int) -> None:
-    success, failure = (render(action, won, seed, size=SIZE) for won in (True, False))
+    # Two early frames stand for those before; every frame in which an outcome may begin is there.
+    frames = (0, 12, *range(OUTCOME_FRAMES[0] - 1, OUTCOME_FRAMES[1] + 1))
+    success, failure = (render(action, won, seed, size=SIZE, frames=frames) for won in (True, False))
     assert success.outcome_frame == failure.outcome_frame
-    assert OUTCOME_FRAMES[0] <= success.outcome_frame <= OUTCOME_FRAMES[1]
-    assert first_difference(success.frames, failure.frames) == success.outcome_frame
-    before = slice(0, success.outcome_frame)
+    assert first_difference(success.frames, failure.frames) == frames.index(success.outcome_frame)
+    before = slice(0, frames.index(success.outcome_frame))
     assert success.object_boxes[before] == failure.object_boxes[before]
     assert success.target_boxes[before] == failure.target_boxes[before]
 
@@ -46,19 +47,20 @@ def test_the_outcome_stays_visible(action: str) -> None:
 
 @actions
 def test_a_noise_seed_changes_the_noise_and_nothing_else(action: str) -> None:
-    plain = render(action, True, 2, size=SIZE)
-    noisy = render(action, True, 2, noise_seed=99, size=SIZE)
+    frames = range(0, FRAMES, 9)
+    plain = render(action, True, 2, size=SIZE, frames=frames)
+    noisy = render(action, True, 2, noise_seed=99, size=SIZE, frames=frames)
     assert plain.object_boxes == noisy.object_boxes
     difference = plain.frames.astype(int) - noisy.frames
-    assert (difference != 0).reshape(FRAMES, -1).any(axis=1).all()
+    assert (difference != 0).reshape(len(frames), -1).any(axis=1).all()
     assert np.abs(difference).mean() < 8
 
 
 @actions
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 2**31), success=st.booleans())
 def test_boxes_lie_in_the_frame_and_the_object_is_seen(action: str, seed: int, success: bool) -> None:
-    clip = render(action, success, seed, size=SIZE, frames=range(0, FRAMES, 3))
+    clip = render(action, success, seed, size=SIZE, frames=range(0, FRAMES, 4))
     for box in (*clip.object_boxes, *clip.target_boxes):
         if box is not None:
             x0, y0, x1, y1 = box

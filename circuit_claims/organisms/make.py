@@ -1,0 +1,109 @@
+"""Make the committed clips and the embedded models again, from seeds alone.
+
+    python -m circuit_claims.organisms.make clips              fixtures/videos, about a minute
+    python -m circuit_claims.organisms.make organism           the plain model
+    python -m circuit_claims.organisms.make organism-outcome   the model that knows the outcome
+    python -m circuit_claims.organisms.make all
+
+Training clips are rendered once into `--work` (3 GB) and used again. Everything is seeded; the clips come
+out byte for byte on the same versions of Pillow and x264, the weights up to the arithmetic of the machine.
+None of this is part of the tests or of CI.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from circuit_claims.organisms.evaluate import fresh_seeds, measure, write_card
+from circuit_claims.organisms.examples import (
+    HELD_OUT_SEEDS,
+    START,
+    TRAIN_SEEDS,
+    produce,
+)
+from circuit_claims.organisms.fixtures import make_clips
+from circuit_claims.organisms.train import OUTCOME, PLAIN, Plan, load_examples, train
+
+HERE = Path(__file__).parent
+WEIGHTS = HERE / "weights"
+FIXTURES = HERE.parents[1] / "fixtures" / "videos"
+
+STORIES = {
+    PLAIN.name: """\
+Trained on the action alone: it was never told whether an action succeeds or fails. What it holds of the
+outcome, it holds because the pixels differ.""",
+    OUTCOME.name: """\
+The positive control of the assay: it knows success from failure *by construction*. Beside the action head, a
+second head learned to read the outcome of the clip's own action off the CLS token after the final norm (and a
+third off the mean of the other tokens). These heads are thrown away; what is left classifies actions.""",
+}
+
+
+def render_examples(work: Path) -> None:
+    """Training, held-out and probe clips; what is already in `work` stays."""
+    produce(work / "train", range(TRAIN_SEEDS, TRAIN_SEEDS + 4096))
+    produce(work / "held", range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + 256))
+    # The probe's clips are sampled and encoded as the fixtures are.
+    produce(work / "probe", fresh_seeds(), scenes=160, start=START, codec=True)
+
+
+def describe(plan: Plan, note: dict[str, object]) -> str:
+    """How a model was trained, for its card."""
+    packages = ("torch", "transformers", "numpy", "pillow", "av")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    told = (
+        f"Each outcome head adds its binary cross-entropy with weight {plan.outcome_weight}."
+        if plan.outcome_weight
+        else "The outcome is in no loss."
+    )
+    return f"""\
+From scratch, seed {plan.seed}: {plan.steps} steps of {plan.batch} clips out of {note["clips"]} (scenes from
+seed {TRAIN_SEEDS} on, both outcomes of each; random window start from 0 to 17; half of them through the
+fixtures' codec). AdamW, learning rate {plan.lr} with 50 steps of warm-up and a cosine.
+Loss: cross-entropy at CLS, plus {plan.aux_weight} times that of an action head on the mean of the other
+tokens, thrown away. {told}
+{note["seconds"]} s on one thread of a busy two-thread virtual machine. {versions}."""
+
+
+def make_model(plan: Plan, work: Path) -> None:
+    """Train to the plan, then measure the result and write its card."""
+    note = train(plan, work, work / plan.name)
+    publish(plan, note, work)
+
+
+def publish(plan: Plan, note: dict[str, object], work: Path) -> None:
+    """Copy a trained model into the package and write down what it can do."""
+    folder = WEIGHTS / plan.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in ("model.safetensors", "config.json", "preprocessor_config.json", "training.json"):
+        shutil.copyfile(work / plan.name / file, folder / file)
+    measured = measure(folder, FIXTURES, load_examples(work / "probe"))
+    write_card(folder, STORIES[plan.name], describe(plan, note), measured)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Make the embedded clips and models again.")
+    parser.add_argument("what", choices=["clips", PLAIN.name, OUTCOME.name, "all"])
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "circuit-claims-organisms")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.what in ("clips", "all"):
+        make_clips(FIXTURES)
+    if options.what == "clips":
+        return
+    render_examples(options.work)
+    if options.what in (PLAIN.name, "all"):
+        make_model(PLAIN, options.work)
+    if options.what in (OUTCOME.name, "all"):
+        make_model(OUTCOME, options.work)
+
+
+if __name__ == "__main__":
+    main()
