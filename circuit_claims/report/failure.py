@@ -28,9 +28,8 @@ def failure(result: Result, rerun: str) -> str:
         for flag in evidence.flags:
             lines.append(f"  flag       {flag}")
     for contrast in verdict.contrasts:
-        lines.append(
-            f"  minus {contrast['control']}: {contrast['estimate']:.4g} "
-            f"[{contrast['low']:.4g}, {contrast['high']:.4g}]"
-        )
+        ends = [contrast["low"], contrast["high"]]
+        bounds = "unbounded" if None in ends else ", ".join(f"{end:.4g}" for end in ends)
+        lines.append(f"  minus {contrast['control']}: {contrast['estimate']:.4g} [{bounds}]")
     lines += ["", f"  again: {rerun}"]
     return "\n".join(lines)

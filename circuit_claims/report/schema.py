@@ -186,8 +186,11 @@ def read(path: Path) -> dict[str, Any]:
     version = report.get("version")
     if version != VERSION:
         raise ReportError(f"{path}: version {version!r}, but this circuit-claims reads {VERSION}; upgrade it")
+    claims = report.get("claims")
+    if not isinstance(claims, list) or not all(isinstance(entry, dict) for entry in claims):
+        raise ReportError(f"{path}: 'claims' has to be a list of tables; run `pytest claims/` again")
     known = {str(outcome) for outcome in Outcome}
-    for entry in report.get("claims", []):
+    for entry in claims:
         if entry.get("verdict") not in known:
             raise ReportError(
                 f"{path}: {entry.get('key')!r} has the unknown verdict {entry.get('verdict')!r}"

@@ -16,7 +16,9 @@ _COLOURS = {
     "incomplete": "yellow",
     "error": "red bold",
 }
-NARROW = 104
+COLUMNS = ("claim", "observed [95 % interval]", "asserted", "published")
+VERDICT_WIDTH = 16
+"""The verdict wraps at words, so it needs room for one; the other columns are never wrapped."""
 
 
 def header(report: Mapping[str, Any]) -> str:
@@ -82,40 +84,40 @@ def _quiet(entry: Mapping[str, Any]) -> bool:
 def _table(
     console: Any, model: str | None, rows: Sequence[Mapping[str, Any]], width: int, verbose: int
 ) -> None:
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    narrow = width < NARROW
-    table = Table(
-        title=f"claims on {model}" if model else "claims about the published tables (no model)",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        show_edge=False,
-    )
-    table.add_column("claim", overflow="fold", no_wrap=not narrow)
-    table.add_column("observed [95 % interval]", overflow="fold", no_wrap=not narrow)
-    if not narrow:
-        table.add_column("asserted", no_wrap=True)
-        table.add_column("published", no_wrap=True)
-    table.add_column("verdict", overflow="fold", min_width=14)
-    for entry in rows:
-        cells = [Text(_name(entry)), Text(_observed(entry))]
-        if not narrow:
-            cells += [Text(_asserted(entry)), Text(_published(entry))]
-        table.add_row(*cells, Text(_verdict(entry), style=_COLOURS.get(entry["verdict"], "")))
-        if verbose >= 2:
-            for part, measured in _parts(entry):
-                cells = [Text(f"  {part['part']}"), Text(_numbers(measured) if measured else "")]
-                if not narrow:
-                    cells += [
-                        Text(""),
-                        Text(_percent(measured["published"], measured["unit"]) if measured else ""),
-                    ]
-                table.add_row(*cells, Text(part["verdict"], style=_COLOURS.get(part["verdict"], "")))
-    console.print(table)
+    title = f"claims on {model}" if model else "claims about the published tables (no model)"
+    lines = [line for entry in rows for line in _lines(entry, verbose)]
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *(line[:4] for line in lines), strict=True)]
+    console.print(Text(title, style="italic"))
+    if sum(widths) + 2 * len(widths) + VERDICT_WIDTH <= width:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+        for column in COLUMNS:
+            table.add_column(column, no_wrap=True)
+        table.add_column("verdict", overflow="fold", min_width=VERDICT_WIDTH)
+        for *cells, verdict, style in lines:
+            table.add_row(*map(Text, cells), Text(verdict, style=style))
+        console.print(table)
+    else:
+        for name, observed, _asserted, _published, verdict, style in lines:
+            console.print(Text(name))
+            second = Text(f"{observed}  ").append(verdict, style=style)
+            console.print(Padding(second, (0, 0, 0, 4), expand=False))
     console.print()
+
+
+def _lines(entry: Mapping[str, Any], verbose: int) -> list[tuple[str, str, str, str, str, str]]:
+    """Name, observed, asserted, published, verdict and its style: of a claim, and of its parts when asked."""
+    style = _COLOURS.get(entry["verdict"], "")
+    lines = [(_name(entry), _observed(entry), _asserted(entry), _published(entry), _verdict(entry), style)]
+    for part, measured in _parts(entry) if verbose >= 2 else ():
+        observed = _numbers(measured) if measured else ""
+        published = _percent(measured["published"], measured["unit"]) if measured else ""
+        style = _COLOURS.get(part["verdict"], "")
+        lines.append((f"  {part['part']}", observed, "", published, part["verdict"], style))
+    return lines
 
 
 def _name(entry: Mapping[str, Any]) -> str:
