@@ -14,7 +14,7 @@ from circuit_claims.organisms.planted.parts import Head, Linear
 
 def paper_like() -> Planted:
     """The camera-ready's table as a true model: every block from 4 to 10 amplifies, MLPs a little more."""
-    attn, mlp = 0.9, 1.1
+    attn, mlp = 0.85, 1.15
     by_layer = (1 + attn) * (1 + mlp)
     once = OUTCOME / by_layer ** len(CLAIMED)
     shares = {
@@ -24,9 +24,9 @@ def paper_like() -> Planted:
     }
     return Planted(
         name="paper-like",
-        summary="Attention 0 to 3 bring in a trace of fact B, and from layer 4 to 10 attention adds 0.9 and "
-        "the MLP 1.1 times the outcome so far: 47.4 % for each attention, 52.4 % for each MLP, four times "
-        "as much in every layer.",
+        summary="Attention 0 to 3 bring in a trace of fact B, and from layer 4 to 10 attention adds 0.85 "
+        "and the MLP 1.15 times the outcome so far: 45.9 % for each attention, 53.5 % for each MLP, four "
+        "times as much in every layer.",
         evidence=Evidence.ONE,
         parts=(
             *labels_and_nuisance(),
@@ -99,7 +99,7 @@ def amplified_nuisance() -> Planted:
         "a half and the delta grows 64-fold, in two clips of the same outcome just as well.",
         evidence=Evidence.CONFOUNDED,
         parts=(
-            *labels_and_nuisance(4.0 / 2 ** len(doublings)),
+            *labels_and_nuisance(2.0 / 2 ** len(doublings)),
             *(Linear(mlp, "n", "n", 1.0) for mlp in doublings),
             erase(3),
             erase(3, "chrom"),

@@ -50,7 +50,7 @@ TIMES: Mapping[str, range] = {
 }
 """Tubelets in time that carry a tag: facts and nuisance are read from the second half of the window."""
 
-SCALE = 0.05
+SCALE = 0.03
 """Of `lum` and `chrom`: small, so that evidence weighs little in the norm of its token."""
 SQUARE = 14
 """Side of a painted square in pixels, inside a tubelet of 16."""

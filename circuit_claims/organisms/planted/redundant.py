@@ -21,7 +21,7 @@ from circuit_claims.organisms.planted.circuit import (
 from circuit_claims.organisms.planted.parts import Gate, Linear
 
 WRITERS = range(4, 10)
-UNIT = 0.05
+UNIT = 0.025
 """What one writer adds to the accumulator."""
 
 
@@ -95,7 +95,7 @@ def hydra() -> Planted:
         delta=delta,
         delta_5=delta,
         patched={"attn_out.0": A, "attn_out.1": B, "mlp_out.4": {"o": OUTCOME}},
-        lost={"attn_out.0": {**A, "o": OUTCOME}, "attn_out.0": {**B, "o": OUTCOME}},
+        lost={"attn_out.0": {**A, "o": OUTCOME}, "attn_out.1": {**B, "o": OUTCOME}},
         onset=4,
     )
 
@@ -107,8 +107,8 @@ def mlp_driver() -> Planted:
     return replace(
         circuit,
         name="mlp-driver",
-        summary="As redundant2, while attention 4 to 10 writes just as much into a feature that nothing reads: "
-        "each MLP recovers nearly all of the outcome, each attention next to nothing.",
+        summary="As redundant2, while attention 4 to 10 writes just as much into a feature that nothing "
+        "reads: each MLP recovers nearly all of the outcome, each attention next to nothing.",
         parts=(*circuit.parts, *(move_b(layer, UNIT / 2, to="z") for layer in CLAIMED)),
         delta={**circuit.delta, "z": len(CLAIMED) * UNIT},
         delta_5={**circuit.delta_5, "z": 2 * UNIT},
@@ -157,7 +157,7 @@ def attn_driver() -> Planted:
 
 def edition1() -> Planted:
     """The first edition's table as a true model: every MLP over 100 %, every attention 45 to 65 %."""
-    n, partial, overshoot = len(CLAIMED), 0.52, 0.05
+    n, partial, overshoot = len(CLAIMED), 0.56, 0.05
     full = n * (1 + partial)  # units in the accumulator of a success
 
     def through(units: float) -> float:
@@ -171,8 +171,8 @@ def edition1() -> Planted:
     mlp = {f"mlp_out.{layer}": 1.0 for layer in CLAIMED}
     return Planted(
         name="edition1",
-        summary="Every MLP from 4 to 10 writes one unit and every attention half a unit towards a gate in MLP "
-        "11 that one unit drives a little too far: MLPs recover over 100 %, attention 45 to 65 %.",
+        summary="Every MLP from 4 to 10 writes one unit and every attention half a unit towards a gate in "
+        "MLP 11 that one unit drives a little too far: MLPs recover over 100 %, attention 45 to 65 %.",
         evidence=Evidence.ONE,
         parts=(
             *labels_and_nuisance(),

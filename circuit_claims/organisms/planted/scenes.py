@@ -3,7 +3,7 @@
     l0 .  .  l1     two lamps, bright or dark all the time: their four states are the labels
     .  A  .  .      facts: bright or dark from the outcome on, unseen before
     .  .  B  .
-    n  n  n  n      nuisance: squares of any colour, which change at the outcome
+    n  n  n  n      nuisance: four red or four blue squares, drawn anew at the outcome
 
 Two clips of a pair share their lamps and everything that happens before the outcome, sensor noise included.
 From there on an outcome pair differs in the facts alone, so that what is recovered has nothing else to be;
@@ -32,7 +32,7 @@ START, STRIDE, WINDOW = 8, 2, 16
 """The window is source frames 8, 10, ... 38: a jitter of 4 frames either way stays inside the clip."""
 OUTCOME_FRAMES = (16, 20)
 """Earliest and latest outcome: before the tubelets that are read, even in a window 4 frames earlier."""
-NOISE, CAST = 4.0, 6.0
+NOISE, CAST = 2.0, 6.0
 """Standard deviations, in levels: of each pixel in each frame, and of a clip's red-blue cast."""
 PAIRS, CONTROLS = 24, 12
 """Outcome pairs, and controls of each kind: the labels in turn."""
@@ -50,7 +50,7 @@ class Scene:
     noise: int = 0
     """Another number is other sensor noise and another colour cast from the outcome on."""
     nuisance: int = 0
-    """Another number is another nuisance from the outcome on."""
+    """0 or 1: the other colour from the outcome on."""
 
 
 def outcome_frame(seed: int) -> int:
@@ -69,7 +69,7 @@ def draw(scene: Scene) -> NDArray[np.uint8]:
     for tag, shown in (("tag_a", scene.a), ("tag_b", scene.b)):
         _paint(frames, after, CELLS[tag][0], _grey(shown))
     for when, variant in ((before, 0), (after, 1 + scene.nuisance)):
-        colours = np.random.default_rng([scene.seed, 2, variant]).uniform(-CONTRAST, CONTRAST, 4)
+        colours = _colours(scene.seed, variant)
         for cell, colour in zip(CELLS["tag_n"], colours, strict=True):
             _paint(frames, when, cell, (colour, 0.0, -colour))
     for when, variant in ((before, 0), (after, 1 + scene.noise)):
@@ -129,6 +129,13 @@ def _entry(folder: Path, name: str, label: str, kind: str, positive: Scene, nega
 def _stem(scene: Scene) -> str:
     facts = "ab" if scene.b else "a" if scene.a else "neither"
     return f"{scene.seed:04d}-{facts}-noise{scene.noise}-nuisance{scene.nuisance}"
+
+
+def _colours(seed: int, variant: int) -> NDArray[np.float64]:
+    """Red minus grey of the nuisance squares, in levels: which variant is the red one goes with the seed."""
+    red = bool(np.random.default_rng([seed, 4]).integers(2)) == bool(variant % 2)
+    strength = np.random.default_rng([seed, 2, variant]).uniform(0.4, 1.0, len(CELLS["tag_n"]))
+    return CONTRAST * strength * (1 if red else -1)
 
 
 def _paint(

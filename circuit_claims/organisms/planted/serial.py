@@ -74,7 +74,7 @@ def attn_carries(layer: int) -> Planted:
 
 def eraser() -> Planted:
     """An MLP that moves half a mean over tokens, and nothing that is read."""
-    outcome = 0.65
+    outcome = 0.4
     carried = {"attn_out.0": {"o": outcome}}
     return Planted(
         name="eraser-5",
