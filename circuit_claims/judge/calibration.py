@@ -83,8 +83,8 @@ binomial interval of the rate. Values are normal with standard deviation 1 where
 
 ## Nothing to find: how often is something found?
 
-*Nominal*: the bracket holds the promised error. *Conservative*: it lies below. *Too often*: the rate lies
-above the promise even by its 99.8 % interval (many rates are tried, so a bracket misses here and there).
+*Too often*: the rate lies above the promised error even by its 99.8 % interval (many rates are tried, so a
+95 % bracket misses here and there). *Conservative*: the bracket lies below the promise. *Nominal*: neither.
 
 {null}
 
@@ -103,12 +103,12 @@ The same worlds, with nothing to find, judged by rules that this package does no
 ## What to take from it
 
 - **Skew.** Below 20 pairs the interval assumes symmetry, and so does the sign flip. With a long tail
-  (exponential values) it misses about twice as often as it says, nearly always on the side of the tail:
-  values under a ceiling can be called "above" too soon. Ratios have such a tail, so judge their logarithms.
-  Hall's (1992) transformed t was tried: it halves this error and doubles that of heavy symmetric tails, and
-  is not used.
-- **The bootstrap** resamples too narrowly when an action has few pairs, and plain BCa misses too often up to
-  40 pairs. It is therefore expanded by the t quantile and by n / (n - 1) in each action, is not used below 20
+  (exponential values) the one errs twice and the other nearly three times as often as it says, on the side of
+  the tail: values under a ceiling can be called "above" too soon. Ratios have such a tail, so judge their
+  logarithms. Hall's (1992) transformed t was tried: it halves this error and doubles that of heavy symmetric
+  tails, and is not used.
+- **The bootstrap** resamples too narrowly when an action has few pairs, and plain BCa misses too often at
+  20 pairs. It is therefore expanded by the t quantile and by n / (n - 1) in each action, is not used below 20
   pairs or 5 an action, and only ever widens a bound of the t interval (t guards against heavy tails, BCa
   against skew).
 - **Actions.** The interval speaks of *these* actions. Of actions in general it says nothing, and used so it

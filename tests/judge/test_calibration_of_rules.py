@@ -137,3 +137,12 @@ def test_the_page_tells_the_kinds_apart() -> None:
     null, effect, misuse = (part.count("\n| ") - 2 for part in markdown(rates).split("\n## ")[1:4])
     kinds = [situation.kind for situation in ALL]
     assert (null, effect, misuse) == (kinds.count("null"), kinds.count("effect"), kinds.count("misuse"))
+
+
+def test_the_committed_page_is_of_these_rules() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text(encoding="utf-8")
+    words = [line for line in calibration.PAGE.splitlines() if "{" not in line]
+    assert [line for line in words if line not in page.splitlines()] == []
+    assert [name for s in ALL if (name := f"| {s.rule} | {s.world} |") not in page] == []
+    assert "**too often**" not in page
+    assert "**misses it**" not in page
