@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _models(_options: argparse.Namespace) -> int:
-    from circuit_claims.organisms.registry import EMBEDDED
+    from circuit_claims.organisms.registry import names
 
-    rows = [(name, what) for name, what in EMBEDDED.items()]
+    rows = list(names().items())
     rows += [
         ("random:NAME#SEED", "the same architecture with fresh weights"),
         ("shuffled:NAME#SEED", "the trained weights, permuted within each tensor"),

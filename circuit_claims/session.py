@@ -181,7 +181,7 @@ class ClaimSession:
             return
         for name in self.options.models:
             source = resolve(name)
-            whole = load_pairs(self.options.pairs or pairs_of(source))
+            whole = load_pairs(self.options.pairs or pairs_of(source, self.options.cache))
             verify_hashes(whole)
             self._sources[name] = source
             self._pair_sets[name] = self._selected(whole)

@@ -8,7 +8,7 @@ and several processes share the pairs. A warm run loads neither torch nor the mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from circuit_claims.measure.store import Store, code_hash, versions
 from circuit_claims.models.checkpoint import fingerprint
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from torch import Tensor
 
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from circuit_claims.models.residual import ResidualModel
     from circuit_claims.models.source import ModelSource
 
-CLIPS_KEPT = 4
-"""Clips kept decoded: pairs are walked in order, so the next measurement mostly wants the same ones."""
+FRAMES_KEPT = 512 * 2**20
+"""Bytes of decoded frames kept: all clips of the embedded set, six of ten seconds at 340 by 256."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -39,6 +41,17 @@ class Bench:
     device: str = "cpu"
     threads: int = 1
     progress: Progress = lambda _what, _done, _total: None
+    kept: dict[Path, np.ndarray] = field(default_factory=dict)
+    """Decoded clips, for all models of the run; the oldest go first."""
+
+    def frames(self, path: Path) -> np.ndarray:
+        """All frames of a clip, uint8 `[frame, h, w, 3]`, decoded once while there is room."""
+        if path not in self.kept:
+            frames = self.decoder.decode(path).frames
+            while self.kept and sum(k.nbytes for k in self.kept.values()) + frames.nbytes > FRAMES_KEPT:
+                self.kept.pop(next(iter(self.kept)))
+            self.kept[path] = frames
+        return self.kept[path]
 
 
 class Assay:
@@ -52,7 +65,6 @@ class Assay:
         self._model: ResidualModel | None = None
         self._facts: dict[str, Any] | None = None
         self._measured: dict[str, dict[str, Any]] = {}
-        self._frames: dict[str, np.ndarray] = {}
 
     @property
     def name(self) -> str:
@@ -177,13 +189,7 @@ class Assay:
 
     def window(self, pair: Pair, positive: bool, shift: int = 0) -> np.ndarray:
         """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`; `shift` is in source frames."""
-        path = (pair.positive if positive else pair.negative).path
-        frames = self._frames.get(str(path))
-        if frames is None:
-            frames = self.bench.decoder.decode(path).frames
-            if len(self._frames) >= CLIPS_KEPT:
-                self._frames.pop(next(iter(self._frames)))
-            self._frames[str(path)] = frames
+        frames = self.bench.frames((pair.positive if positive else pair.negative).path)
         sampling = self.pairs.sampling.shifted(shift) if shift else self.pairs.sampling
         chosen: np.ndarray = frames[list(sampling.indices(len(frames)))]
         return chosen

@@ -34,15 +34,20 @@ def locate(source: ModelSource) -> Path:
 def fingerprint(source: ModelSource) -> str:
     """A sha256 over configuration, weights and preprocessing, and the seed of replaced weights.
 
-    The same files under another path, or at another revision, have the same fingerprint.
+    The same files under another path, or at another revision, have the same fingerprint. Fresh weights
+    (`random:`) depend on the configuration and the seed alone, so that models of one architecture share
+    them.
     """
     digest = hashlib.sha256()
+    fresh = source.reinit is not None and source.reinit[0] == "random"
     if source.build is not None:
-        digest.update(f"built\0{source.build_fingerprint}\0".encode())
+        built = source.architecture if fresh and source.architecture else source.build_fingerprint
+        digest.update(f"built\0{built}\0".encode())
         digest.update(json.dumps(source.preprocessor, sort_keys=True, default=str).encode())
     else:
         folder = locate(source)
-        for path in (folder / CONFIG, *weight_files(source.name, folder), folder / PREPROCESSOR):
+        weights = [] if fresh else weight_files(source.name, folder)
+        for path in (folder / CONFIG, *weights, folder / PREPROCESSOR):
             digest.update(f"{path.name}\0".encode())
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -47,6 +47,8 @@ class ModelSource:
     """Makes the Hugging Face model (planted circuits, edited organisms)."""
     build_fingerprint: str = ""
     """What `build` depends on, as text; stands in for the hash of the weights."""
+    architecture: str = ""
+    """What the configuration of a built model depends on, as text; fresh weights depend on nothing else."""
     preprocessor: Mapping[str, Any] | None = field(default=None, hash=False)
     """The preprocessor_config of a built model; None scales frames to the model's size and to [-1, 1]."""
     record_name: str = ""

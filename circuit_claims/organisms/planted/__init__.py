@@ -23,7 +23,16 @@ from circuit_claims.organisms.planted.circuit import LABELS, Evidence, Planted
 from circuit_claims.organisms.planted.redundant import attn_driver, edition1, hydra, mlp_driver, redundant2
 from circuit_claims.organisms.planted.serial import attn_carries, broadcast, composes, eraser
 
-__all__ = ["PLANTED", "PREFIX", "Evidence", "Planted", "build", "planted_source", "write_pairs"]
+__all__ = [
+    "PLANTED",
+    "PREFIX",
+    "Evidence",
+    "Planted",
+    "build",
+    "planted_source",
+    "scenes_hash",
+    "write_pairs",
+]
 
 PREFIX = "planted:"
 
@@ -65,7 +74,11 @@ def planted_source(name: str) -> ModelSource:
     if short not in PLANTED:
         raise ModelError(PREFIX + short, "no such circuit is planted", f"there are {', '.join(PLANTED)}")
     return ModelSource(
-        name=PREFIX + short, build=partial(build, short), build_fingerprint=f"{short} {_code_hash()}"
+        name=PREFIX + short,
+        build=partial(build, short),
+        build_fingerprint=f"{short} {_code_hash()}",
+        # All circuits are written into one configuration, so that fresh weights are the same for all.
+        architecture=hashlib.sha256((Path(__file__).parent / "weights.py").read_bytes()).hexdigest(),
     )
 
 
@@ -74,6 +87,11 @@ def write_pairs(folder: Path, circuit: Planted, seed: int = 0) -> Path:
     from circuit_claims.organisms.planted import scenes
 
     return scenes.write_pairs(folder, circuit.evidence, seed)
+
+
+def scenes_hash() -> str:
+    """Of the source that draws the clips: a change of it is another set."""
+    return hashlib.sha256((Path(__file__).parent / "scenes.py").read_bytes()).hexdigest()
 
 
 @cache
