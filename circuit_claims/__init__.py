@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from circuit_claims.judge.claim import Kind, Scope, claim
-    from circuit_claims.judge.expectation import above, below, between, exactly, negligible
+    from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
     from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post, resid_pre
 
 __version__ = "0.1.0"
@@ -19,6 +19,7 @@ _HOME = {
     "Kind": "circuit_claims.judge.claim",
     "Scope": "circuit_claims.judge.claim",
     "above": "circuit_claims.judge.expectation",
+    "anything": "circuit_claims.judge.expectation",
     "below": "circuit_claims.judge.expectation",
     "between": "circuit_claims.judge.expectation",
     "exactly": "circuit_claims.judge.expectation",
@@ -34,6 +35,7 @@ __all__ = [
     "Kind",
     "Scope",
     "above",
+    "anything",
     "attn_out",
     "below",
     "between",

@@ -6,7 +6,7 @@ every model, so the scientific reading asks whether the delta grows *relative to
 
 from published import NB_DELTA
 
-from circuit_claims import above, claim
+from circuit_claims import above, anything, claim
 
 
 @claim(
@@ -86,8 +86,8 @@ def test_the_rise_starts_at_layer_5(circuit, judge):
 
 @claim(
     "outcome-relative-growth",
-    "Across the whole depth the outcome's delta grows more than that of two clips with one outcome.",
-    source="named beforehand as this suite's own contrast, from layer 0 to 11",
+    "Across the whole depth the outcome's delta grows by a larger factor than that of clips with one outcome.",
+    source="this suite's own contrast, named before any run: layer 0 to 11",
     kind="means",
     scope="trained",
 )
@@ -95,11 +95,11 @@ def test_outcome_delta_grows_more_than_a_same_outcome_delta(circuit, judge):
     circuit.needs_layers(0, 11)
     how = {"of": "cls", "relative": True}
     judge(
-        circuit.growth(0, 11, **how),
-        above(1.0),
+        circuit.growth(0, 11, **how).log(),
+        anything(),
         controls={
-            "same outcome, other sensor noise": circuit.growth(0, 11, pairs="noise", **how),
-            "same outcome, other clip": circuit.growth(0, 11, pairs="other-clip", **how),
-            "random weights": [random.growth(0, 11, **how) for random in circuit.random()],
+            "same outcome, other sensor noise": circuit.growth(0, 11, pairs="noise", **how).log(),
+            "same outcome, other clip": circuit.growth(0, 11, pairs="other-clip", **how).log(),
+            "random weights": [random.growth(0, 11, **how).log() for random in circuit.random()],
         },
     )

@@ -26,6 +26,8 @@ class Expectation:
             return value < self.high
         if self.kind == "between":
             return self.low <= value < self.high
+        if self.kind == "anything":
+            return True
         return self.low <= value <= self.high
 
     def contains(self, low: float, high: float) -> bool:
@@ -46,7 +48,7 @@ class Expectation:
             if edge not in (inf, -inf)
             for end in (low, high)
         ]
-        return min(ends)[1]
+        return min(ends)[1] if ends else low
 
     def widened(self, by: float) -> "Expectation":
         """The same with both edges moved outwards, for a published number's own rounding."""
@@ -56,6 +58,11 @@ class Expectation:
 def above(bound: float) -> Expectation:
     """``value > bound``."""
     return Expectation(f"> {bound:g}", bound, inf, "above")
+
+
+def anything() -> Expectation:
+    """Any value: only the contrasts with the controls decide."""
+    return Expectation("more than its controls", -inf, inf, "anything")
 
 
 def below(bound: float) -> Expectation:

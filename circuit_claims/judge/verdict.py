@@ -243,6 +243,8 @@ def _more(found: "Interval", expectation: Expectation) -> str:
     from circuit_claims.judge.effects import pairs_needed
 
     edges = [edge for edge in (expectation.low, expectation.high) if isfinite(edge)]
+    if not edges:
+        return ""
     nearest = min(edges, key=lambda edge: abs(found.estimate - edge))
     needed = pairs_needed(found, nearest)
     return f"; about {needed} pairs would decide" if needed is not None and needed > found.n else ""
@@ -252,7 +254,8 @@ def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: fl
     """Let a `means` claim through only by its contrasts with the declared controls.
 
     Each contrast is the difference from the control, signed so that above zero is the claimed sense.
-    It has to exclude zero; a control that is shown equivalent, or shown to exceed the claim, refutes.
+    It has to exclude zero. A control that it does not exclude refutes where it is shown equivalent, or
+    shown to exceed the claim.
     """
     satisfied = expectation.contains(_number(base.low), _number(base.high))
     name = _capital(evidence.name)
@@ -277,9 +280,11 @@ def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: fl
         contrasts.append({"control": control.name, **_bounded(difference)})
         told = f"{control.name} (difference {difference.estimate:.3g} "
         told += f"[{difference.low:.3g}, {difference.high:.3g}])"
+        if difference.low > 0:
+            continue
         if narrow.within(-evidence.equivalence, evidence.equivalence) or difference.high < 0:
             shown_equal.append(told)
-        elif not difference.low > 0:
+        else:
             undecided.append(told)
     gated = replace(base, contrasts=tuple(contrasts))
     if shown_equal:

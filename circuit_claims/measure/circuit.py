@@ -77,8 +77,9 @@ def _absent_control_is_undefined(question: Question) -> Question:
 class Circuit:
     """A model and its pairs, as claims ask of them."""
 
-    def __init__(self, assay: Assay) -> None:
+    def __init__(self, assay: Assay, *, control: bool = False) -> None:
         self._assay = assay
+        self._control = control
         self._randoms: dict[str, tuple[Circuit, ...]] = {}
 
     @property
@@ -109,7 +110,8 @@ class Circuit:
             source = self._assay.source
             self._randoms[kind] = tuple(
                 Circuit(
-                    self._assay.on(replace(source, name=f"{kind}:{self.name}#{seed}", reinit=(kind, seed)))
+                    self._assay.on(replace(source, name=f"{kind}:{self.name}#{seed}", reinit=(kind, seed))),
+                    control=True,
                 )
                 for seed in RANDOM_SEEDS
             )
@@ -312,8 +314,8 @@ class Circuit:
         )
 
     def _sweeps(self, direction: str, pairs: str) -> dict[str, Any]:
-        # All tokens cost the whole last block, and only the paper's own metric reads them.
-        tokens = direction in (SUFFICIENCY, NECESSITY)
+        # Whole streams, and all tokens of the last block, are read of the model under test only.
+        tokens = direction in (SUFFICIENCY, NECESSITY) and not self._control
         return self._assay.measured("sweep", pairs, {"control": direction, "tokens": tokens})
 
     def _label(self, pair: Pair) -> int:

@@ -45,8 +45,8 @@ def _sweep(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
     """Every attention and MLP write, and every block's output, patched alone at all tokens."""
     model = assay.model()
     roles = CONTROLS[params["control"]](assay, pair)
-    plain = roles.source is None and roles.noise is None
-    kinds = (attn_out, mlp_out, resid_post) if plain else (attn_out, mlp_out)
+    # Of a control only the writes are asked for; a whole stream costs as much again.
+    kinds = (attn_out, mlp_out, resid_post) if params["tokens"] else (attn_out, mlp_out)
     sites = [make(layer) for layer in range(model.n_layers) for make in kinds]
     return sweep(
         model,

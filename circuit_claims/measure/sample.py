@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import log
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Sample:
     def __sub__(self, other: "Sample") -> "Sample":
         """The difference, pair by pair."""
         return combine(f"{self.name} minus {other.name}", [self, other], lambda v: v[0] - v[1])
+
+    def log(self) -> "Sample":
+        """The natural logarithm, pair by pair: differences of logs are ratios. Zero has none."""
+        undefined = {p: "log 0" for p, v in zip(self.pairs, self.values, strict=True) if v <= 0}
+        there = replace(self, undefined={**self.undefined, **undefined})
+        return combine(f"log {self.name}", [there], lambda v: log(v[0]), unit="log ratio")
 
     def distance_from(self, value: float) -> "Sample":
         """``|x - value|``, pair by pair."""

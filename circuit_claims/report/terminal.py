@@ -177,6 +177,8 @@ def _range(asserted: Mapping[str, Any], unit: str) -> str:
         return f"< {high}"
     if asserted["kind"] == "negligible":
         return f"between {low} and {high}"
+    if asserted["kind"] == "anything":
+        return str(asserted["words"])
     if asserted["kind"] == "exactly":
         return f"= {low}" if low == high else str(asserted["words"])
     return f"{low} to < {high}"
