@@ -1,7 +1,8 @@
 """E1 section 2, E3 section 4.2: the difference between the clips is "progressively amplified".
 
 The paper takes the mean over all tokens of the delta's norm. Residual streams grow with depth in
-every model, so the scientific reading asks whether the delta grows *relative to the stream*.
+every model, so the scientific reading asks whether the delta grows *relative to the stream*, on a log scale,
+where a difference from a control is a ratio of growths.
 """
 
 from published import NB_DELTA
@@ -55,12 +56,12 @@ def test_outcome_signal_is_amplified_from_layer_5_to_11(circuit, judge):
     circuit.needs_layers(5, 11)
     how = {"of": "cls", "relative": True}
     judge(
-        circuit.growth(5, 11, **how),
-        above(1.0),
+        circuit.growth(5, 11, **how).log(),
+        above(0.0),
         controls={
-            "same outcome, other sensor noise": circuit.growth(5, 11, pairs="noise", **how),
-            "same outcome, other clip": circuit.growth(5, 11, pairs="other-clip", **how),
-            "random weights": [random.growth(5, 11, **how) for random in circuit.random()],
+            "same outcome, other sensor noise": circuit.growth(5, 11, pairs="noise", **how).log(),
+            "same outcome, other clip": circuit.growth(5, 11, pairs="other-clip", **how).log(),
+            "random weights": [random.growth(5, 11, **how).log() for random in circuit.random()],
         },
     )
 
@@ -86,7 +87,7 @@ def test_the_rise_starts_at_layer_5(circuit, judge):
 
 @claim(
     "outcome-relative-growth",
-    "Across the whole depth the outcome's delta grows by a larger factor than that of clips with one outcome.",
+    "Over the whole depth the outcome's delta grows by a larger factor than that of clips of one outcome.",
     source="this suite's own contrast, named before any run: layer 0 to 11",
     kind="means",
     scope="trained",

@@ -352,7 +352,8 @@ def _interval(values: Sequence[float], evidence: Evidence, level: float) -> "Int
 
         yes, n = round(sum(values)), len(values)
         ends = binomtest(yes, n).proportion_ci(level, method="exact")
-        return Interval(yes / n, float(ends.low), float(ends.high), level, n, "exact binomial", 0.0)
+        sd = (yes / n * (1 - yes / n)) ** 0.5
+        return Interval(yes / n, float(ends.low), float(ends.high), level, n, "exact binomial", sd)
     return interval(values, evidence.groups or None, evidence.clips or None, level=level)
 
 
