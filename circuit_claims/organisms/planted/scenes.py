@@ -32,8 +32,8 @@ START, STRIDE, WINDOW = 8, 2, 16
 """The window is source frames 8, 10, ... 38: a jitter of 4 frames either way stays inside the clip."""
 OUTCOME_FRAMES = (16, 20)
 """Earliest and latest outcome: before the tubelets that are read, even in a window 4 frames earlier."""
-NOISE, CAST = 2.0, 6.0
-"""Standard deviations, in levels: of each pixel in each frame, and of a clip's red-blue cast."""
+NOISE, CAST = 2.0, 8.0
+"""In levels: standard deviation of each pixel in each frame, and the strongest red or blue cast of a clip."""
 PAIRS, CONTROLS = 24, 12
 """Outcome pairs, and controls of each kind: the labels in turn."""
 
@@ -74,8 +74,8 @@ def draw(scene: Scene) -> NDArray[np.uint8]:
             _paint(frames, when, cell, (colour, 0.0, -colour))
     for when, variant in ((before, 0), (after, 1 + scene.noise)):
         rng = np.random.default_rng([scene.seed, 3, variant])
-        cast = rng.normal(0.0, CAST) * np.array([1.0, 0.0, -1.0])
-        frames[when] += rng.normal(0.0, NOISE, frames[when].shape) + cast
+        cast = _hue(scene.seed, variant) * rng.uniform(0.5, 1.0) * CAST
+        frames[when] += rng.normal(0.0, NOISE, frames[when].shape) + np.array([cast, 0.0, -cast])
     return np.clip(frames + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -132,10 +132,14 @@ def _stem(scene: Scene) -> str:
 
 
 def _colours(seed: int, variant: int) -> NDArray[np.float64]:
-    """Red minus grey of the nuisance squares, in levels: which variant is the red one goes with the seed."""
-    red = bool(np.random.default_rng([seed, 4]).integers(2)) == bool(variant % 2)
+    """Red minus grey of the nuisance squares, in levels."""
     strength = np.random.default_rng([seed, 2, variant]).uniform(0.4, 1.0, len(CELLS["tag_n"]))
-    return CONTRAST * strength * (1 if red else -1)
+    return CONTRAST * strength * _hue(seed, variant)
+
+
+def _hue(seed: int, variant: int) -> int:
+    """Red (1) or blue (-1): variants take turns, so that two differ, and which is red goes with the seed."""
+    return 1 if np.random.default_rng([seed, 4]).integers(2) == variant % 2 else -1
 
 
 def _paint(
