@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,9 +40,10 @@ STORIES = {
 Trained on the action alone: it was never told whether an action succeeds or fails. What it holds of the
 outcome, it holds because the pixels differ.""",
     OUTCOME.name: """\
-The positive control of the assay: it knows success from failure *by construction*. Beside the action head, a
-second head learned to read the outcome of the clip's own action off the CLS token after the final norm (and a
-third off the mean of the other tokens). These heads are thrown away; what is left classifies actions.""",
+The positive control of the assay: it knows success from failure *by construction*. It goes
+on from `organism`, with a second head that reads the outcome of the clip's own action off the CLS token after
+the final norm, and two that read it off the other tokens (their mean, and their means place by place). These
+heads are thrown away; what is left is a classifier of actions.""",
 }
 
 
@@ -57,13 +59,15 @@ def describe(plan: Plan, note: dict[str, object]) -> str:
     """How a model was trained, for its card."""
     packages = ("torch", "transformers", "numpy", "pillow", "av")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    start = f"From the weights of `{plan.start.name}`" if plan.start else "From scratch"
     told = (
-        f"Each outcome head adds its binary cross-entropy with weight {plan.outcome_weight}."
+        f"Each outcome head adds its binary cross-entropy with weight {plan.outcome_weight};\n"
+        "both outcomes of a scene are in one batch, so that what they share cancels in the gradient."
         if plan.outcome_weight
         else "The outcome is in no loss."
     )
     return f"""\
-From scratch, seed {plan.seed}: {plan.steps} steps of {plan.batch} clips out of {note["clips"]} (scenes from
+{start}, seed {plan.seed}: {plan.steps} steps of {plan.batch} clips out of {note["clips"]} (scenes from
 seed {TRAIN_SEEDS} on, both outcomes of each; random window start from 0 to 17; half of them through the
 fixtures' codec). AdamW, learning rate {plan.lr} with 50 steps of warm-up and a cosine.
 Loss: cross-entropy at CLS, plus {plan.aux_weight} times that of an action head on the mean of the other
@@ -102,7 +106,7 @@ def main() -> None:
     if options.what in (PLAIN.name, "all"):
         make_model(PLAIN, options.work)
     if options.what in (OUTCOME.name, "all"):
-        make_model(OUTCOME, options.work)
+        make_model(replace(OUTCOME, start=WEIGHTS / PLAIN.name), options.work)
 
 
 if __name__ == "__main__":
