@@ -309,6 +309,8 @@ class ClaimSession:
             return Comparison(Drift.AS_RECORDED, f"{verdict.outcome}, recorded by this run")
         record = self._records.get(planned.model)
         entry = record.entries.get((planned.claim.key, planned.part)) if record else None
+        if entry is None and record and planned.part and (planned.claim.key, "") in record.entries:
+            return Comparison(Drift.AS_RECORDED, "the record speaks of the whole claim only")
         if entry is None and self.options.add:
             return Comparison(Drift.AS_RECORDED, f"{verdict.outcome}, recorded by this run")
         return compare(entry, verdict.outcome, verdict.estimate, verdict.bound)

@@ -88,8 +88,9 @@ def test_each_mlp_recovers_42_to_60_percent(circuit, judge, layer):
 
 
 def controls_of(circuit, site):
-    """What a recovery has to exceed: noise of the write's size, a donor with another history, no training."""
+    """What a recovery has to exceed: a pair of one outcome, noise, another donor, weights without training."""
     return {
+        "same outcome, other clip": circuit.recovery(site, pairs="other-clip"),
         "noise of the same size": circuit.recovery(site, direction="noise write"),
         "writes of a third video": circuit.recovery(site, direction="third video"),
         "random weights": [random.recovery(site) for random in circuit.random()],
@@ -157,6 +158,7 @@ def test_each_mlp_recovers_more_than_its_attention(circuit, judge, layer):
         above(0.0),
         published=E3_MLP[layer] - E3_ATTENTION[layer],
         controls={
+            "same outcome, other clip": driver(circuit, pairs="other-clip"),
             "writes of a third video": driver(circuit, direction="third video"),
             "random weights": [driver(random) for random in circuit.random()],
         },

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.errors import NotApplicable
@@ -50,8 +51,8 @@ def _swapped(assay: Assay, pair: Pair) -> Roles:
 
 
 def _noise_write(assay: Assay, pair: Pair) -> Roles:
-    """Writes with the outcome's size, token by token, and no direction of it."""
-    return Roles(assay.success(pair), assay.failure(pair), noise=NOISE_SEED)
+    """Writes with the outcome's size, token by token, and no direction of it; drawn anew for each pair."""
+    return Roles(assay.success(pair), assay.failure(pair), noise=NOISE_SEED + crc32(pair.name.encode()))
 
 
 def _third_video(assay: Assay, pair: Pair) -> Roles:
