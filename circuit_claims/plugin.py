@@ -169,11 +169,6 @@ def pytest_report_teststatus(report: pytest.TestReport) -> Any:
     return None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Nothing to do in a process without a book; the book is kept by `_Book`, which knows the config."""
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Keep the book on the controller, or in the only process."""
     if not hasattr(session.config, "workerinput"):
@@ -203,6 +198,8 @@ class _Book:
         if self._config.option.collectonly or not self._session.planned:
             return
         if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            if not self._session.results:
+                return  # refused, or interrupted before anything was judged: the last report stays
             self._session.interrupted = True
         status = self._session.close(_is_full(self._config), time.monotonic() - self._started)
         if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and status:
