@@ -1,0 +1,113 @@
+"""Small claim files for pytester. Most need no model: a claim judges numbers that its test writes down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HEAD = """\
+import pytest
+from circuit_claims import above, below, between, claim, exactly
+from circuit_claims.measure.sample import Sample
+
+def sample(*values, **more):
+    return Sample("recovery", "fraction", values, **more)
+
+def says(id, *, kind="reproduces", **more):
+    return claim(id, f"The statement of {id}.", source="written by hand", kind=kind, **more)
+
+SUPPORTED, REFUTED, OPEN = (1, 2, 3, 4, 5), (-1, -2, -3, -4, -5), (-2, -1, 0, 1, 3)
+"""
+ONE = {
+    "supported": "judge(sample(*SUPPORTED), above(0))",
+    "refuted": "judge(sample(*REFUTED), above(0))",
+    "inconclusive": "judge(sample(*OPEN), above(0))",
+    "not applicable": "raise NotApplicable('the model has 2 layers')",
+    "error": "raise MemoryError('12 GB')",
+}
+"""The body of a test that ends in a verdict."""
+
+HEAVY = (
+    "circuit_claims.judge.contrasts",
+    "circuit_claims.judge.effects",
+    "circuit_claims.judge.verdict",
+    "circuit_claims.report.failure",
+    "circuit_claims.report.terminal",
+    "numpy",
+    "rich.console",
+    "rich.padding",
+    "rich.table",
+    "scipy.stats",
+    "tomlkit",
+)
+ALONE = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:benchmark", "-p", "no:anyio")
+"""Without plugins that a claim has no use for: hypothesis alone takes seconds to import, in every run."""
+
+
+class Claims:
+    """A folder `claims/` in pytester's, runs of it, and what they left behind."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        self.folder = pytester.path / "claims"
+        self.reports = pytester.path / "reports"
+        (self.folder / "recorded").mkdir(parents=True)
+
+    def write(self, body: str, name: str = "test_claims.py") -> Path:
+        """A claim file; `sample`, `says` and the assertions are imported."""
+        path = self.folder / name
+        path.write_text(HEAD + body)
+        return path
+
+    def each_ends_in(self, *outcomes: str) -> None:
+        """A claim for each verdict, its id the verdict's words joined by dashes."""
+        body = "from circuit_claims.measure.errors import NotApplicable\n"
+        for outcome in outcomes:
+            id = outcome.replace(" ", "-")
+            body += f"@says({id!r})\ndef test_{id.replace('-', '_')}(judge):\n    {ONE[outcome]}\n"
+        self.write(body)
+
+    def record(self, text: str, model: str = "paper") -> Path:
+        path = self.folder / "recorded" / f"{model}.toml"
+        path.write_text(f'schema = 1\nmodel = "{model}"\n{text}')
+        return path
+
+    def run(self, *args: str) -> pytest.RunResult:
+        """In this process, which is fast."""
+        return self.pytester.runpytest_inprocess("claims", *ALONE, *args)
+
+    def spawn(self, *args: str) -> pytest.RunResult:
+        """In a process of its own."""
+        return self.pytester.runpytest_subprocess("claims", *ALONE, *args)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.reports / "latest.json").read_text())
+        return found
+
+    def entry(self, id: str, model: str | None = None) -> dict[str, Any]:
+        (found,) = [e for e in self.report["claims"] if e["claim"] == id and model in (None, e["model"])]
+        return found
+
+
+@pytest.fixture(scope="session")
+def preloaded() -> None:
+    """Pytester forgets what a run in this process imported, and numpy cannot be imported twice."""
+    for name in HEAVY:
+        import_module(name)
+
+
+@pytest.fixture
+def claims(preloaded: None, pytester: pytest.Pytester) -> Claims:
+    return Claims(pytester)
+
+
+@pytest.fixture
+def last_line() -> Callable[[pytest.RunResult], str]:
+    """Pytest's final line of counts, without its rule and the time."""
+    return lambda result: result.outlines[-1].strip("= ").split(" in ")[0]
