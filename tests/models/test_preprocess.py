@@ -78,8 +78,10 @@ def test_halving_a_frame_is_antialiased_bilinear_within_a_grey_level(vivit: Call
 
 
 def test_a_frame_of_a_few_pixels_is_not_taken_for_channels(vivit: Callable[..., Any]) -> None:
-    model = built(vivit)
-    assert tuple(model.preprocess(frames_of(8, 3, 5)).shape) == (8, 3, 16, 16)
+    red = np.zeros((8, 3, 5, 3), np.uint8)
+    red[..., 0] = 255
+    pixels = built(vivit).preprocess(red)
+    assert [pixels[:, channel].unique().tolist() for channel in range(3)] == [[1.0], [-1.0], [-1.0]]
 
 
 @pytest.mark.parametrize(
