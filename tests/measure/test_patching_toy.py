@@ -164,8 +164,8 @@ def test_numbers_that_are_none_are_an_error_that_says_where(
 
 
 def test_a_patched_run_that_overflows_names_the_patch() -> None:
-    # Every token is (p, q) and mlp 0 adds (u, 0). The donor keeps v = 0 and the recipient u = 0, so u * v is 0
-    # in both; with the donor's u in the recipient it is 1e25 * 1e25.
+    # Every token is (p, q) and mlp 0 adds (u, 0). The donor keeps v = 0 and the recipient u = 0, so u * v
+    # is 0 in both; with the donor's u in the recipient it is 1e25 * 1e25.
     toy = integer_toy()
     first = replace(toy.writes[1], function=lambda resid: resid * torch.tensor([1.0, 0.0]))
     toy = replace(
