@@ -88,7 +88,7 @@ def test_each_mlp_recovers_42_to_60_percent(circuit, judge, layer):
 
 
 def controls_of(circuit, site):
-    """What a recovery has to exceed: a pair of one outcome, noise, another donor, weights without training."""
+    """What a recovery has to exceed: pairs of one outcome, noise, another donor, untrained weights."""
     return {
         "same outcome, other clip": circuit.recovery(site, pairs="other-clip"),
         "noise of the same size": circuit.recovery(site, direction="noise write"),
