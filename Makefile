@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install claims test test-slow lint calibration organism clean
+.PHONY: help install claims test test-slow lint calibration truth-table organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,11 @@ lint: $(STAMP) ## ruff (with its fixes) and mypy
 
 calibration: $(STAMP) ## simulate every statistical rule and write docs/calibration.md
 	$(BIN)/python -m circuit_claims.judge.calibration
+
+TRUTH := $(shell sed -n 's/^model = "\(planted:[^"]*\)"/--circuit-model \1/p' claims/recorded/planted-*.toml)
+truth-table: $(STAMP) ## judge the models with a known answer and write docs/truth-table.md (about 20 minutes)
+	-$(BIN)/python -m pytest claims/ $(TRUTH) --circuit-report-dir reports/truth -q --tb=no -n 2
+	$(BIN)/python -m circuit_claims.report.truth reports/truth/latest.json claims/recorded docs/truth-table.md
 
 organism: $(STAMP) ## render the clips and train the embedded models again (about an hour)
 	$(BIN)/python -m circuit_claims.organisms.make all

@@ -21,7 +21,7 @@ from circuit_claims.judge.claim import Outcome
 SCHEMA = 1
 FRACTION_TOLERANCE = 0.005
 RATIO_TOLERANCE = 0.01
-_ENTRY_KEYS = {"verdict", "why", "estimate", "bound", "tolerance", "reason", "parts"}
+_ENTRY_KEYS = {"verdict", "why", "estimate", "bound", "tolerance", "reason", "first", "changed", "parts"}
 _TOP_KEYS = {"schema", "model", "clips", "noted", "claims"}
 
 
@@ -41,6 +41,10 @@ class Entry:
     tolerance: float | None = None
     reason: str = ""
     """A person's words, asked for where the claim is not supported."""
+    first: str = ""
+    """Of a prediction that was changed: the verdict that was predicted first."""
+    changed: str = ""
+    """Why it was changed, in a person's words."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,8 @@ def _entry(path: Path, name: str, table: Any) -> Entry:
         if value is not None and not _is_number(value):
             raise RecordError(f"{path}: {name} has {key} = {value!r}, which is not a number")
         numbers[key] = None if value is None else float(value)
-    return Entry(verdict, str(table.get("why", "")), reason=str(table.get("reason", "")), **numbers)
+    words = {key: str(table.get(key, "")) for key in ("why", "reason", "first", "changed")}
+    return Entry(verdict, **numbers, **words)
 
 
 def _is_number(value: Any) -> bool:
