@@ -165,8 +165,14 @@ def _entry(path: Path, name: str, table: Any) -> Entry:
         if value is not None and not _is_number(value):
             raise RecordError(f"{path}: {name} has {key} = {value!r}, which is not a number")
         numbers[key] = None if value is None else float(value)
-    words = {key: str(table.get(key, "")) for key in ("why", "reason", "first", "changed")}
-    return Entry(verdict, **numbers, **words)
+    return Entry(
+        verdict,
+        str(table.get("why", "")),
+        reason=str(table.get("reason", "")),
+        first=str(table.get("first", "")),
+        changed=str(table.get("changed", "")),
+        **numbers,
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -67,7 +67,7 @@ def pairs_of(source: ModelSource, cache: Path | None = None) -> Path:
     circuit = PLANTED[mentioned[1]]
     drawn = hashlib.sha256(f"{circuit.evidence} {scenes_hash()}".encode()).hexdigest()[:12]
     home = (cache or Path(tempfile.gettempdir()) / "circuit-claims") / "planted-clips" / drawn
-    if not (home / "pairs.toml").exists():
+    if not home.is_dir():
         home.parent.mkdir(parents=True, exist_ok=True)
         # Drawn aside and moved whole: another process may be drawing the same clips.
         aside = Path(tempfile.mkdtemp(dir=home.parent, prefix=f".{drawn}-"))
@@ -75,8 +75,8 @@ def pairs_of(source: ModelSource, cache: Path | None = None) -> Path:
             write_pairs(aside, circuit)
             aside.rename(home)
         except OSError:
-            if not (home / "pairs.toml").exists():
+            if not home.is_dir():
                 raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return home / "pairs.toml"
+    return next(home.glob("*.toml"))

@@ -73,8 +73,8 @@ def render(table: Sequence[Cell]) -> str:
         "a cell that does not hold is set as *found* (predicted). Calibrations (`exact`) are left out of the",
         "table and counted.",
         "",
-        f"{len(table)} cells, of which {len(table) - len(open_cells)} hold; {len(changed)} were changed after",
-        "the first prediction.",
+        f"{len(table)} cells, of which {len(table) - len(open_cells)} hold; {len(changed)} were changed",
+        "after the first prediction.",
         "",
         "| model | " + " | ".join(f"`{key}`" for key in keys) + " |",
         "|---|" + "---|" * len(keys),
@@ -94,7 +94,8 @@ def render(table: Sequence[Cell]) -> str:
     ] or ["None."]
     lines += ["", "## Predictions that were changed", ""]
     lines += [
-        f"- `{c.model}` `{c.key}`: first {c.predicted.first}, now {c.predicted.verdict}. {c.predicted.changed}"
+        f"- `{c.model}` `{c.key}`: first {c.predicted.first}, now {c.predicted.verdict}. "
+        f"{c.predicted.changed}"
         for c in changed
     ] or ["None."]
     return "\n".join(lines) + "\n"
@@ -115,9 +116,8 @@ def main(arguments: Sequence[str]) -> int:
     broken = [cell for cell in table if not cell.holds]
     print(f"{page}: {len(table)} cells, {len(broken)} do not hold")
     for cell in broken:
-        print(
-            f"  {cell.model} {cell.key}: predicted {cell.predicted.verdict}, found {cell.found}. {cell.sentence}"
-        )
+        print(f"  {cell.model} {cell.key}: predicted {cell.predicted.verdict}, found {cell.found}.")
+        print(f"    {cell.sentence}")
     return 1 if broken else 0
 
 
