@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_world import CLAIMS, save_clips, save_model
 
 HEAD = """\
 import pytest
@@ -44,6 +47,14 @@ HEAVY = (
     "rich.table",
     "scipy.stats",
     "tomlkit",
+)
+MEASURING = (
+    "circuit_claims.clips.decode",
+    "circuit_claims.measure.circuit",
+    "circuit_claims.measure.per_pair",
+    "circuit_claims.models.load",
+    "circuit_claims.organisms.registry",
+    "circuit_claims.session",
 )
 ALONE = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:benchmark", "-p", "no:anyio")
 """Without plugins that a claim has no use for: hypothesis alone takes seconds to import, in every run."""
@@ -105,6 +116,51 @@ def preloaded() -> None:
 @pytest.fixture
 def claims(preloaded: None, pytester: pytest.Pytester) -> Claims:
     return Claims(pytester)
+
+
+@dataclass(frozen=True)
+class World:
+    """Two models and a manifest of their clips; read only."""
+
+    model: Path
+    other: Path
+    pairs: Path
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    for name in MEASURING:
+        import_module(name)
+    folder = tmp_path_factory.mktemp("world")
+    return World(
+        save_model(folder / "tiny", 1), save_model(folder / "other", 2), save_clips(folder / "clips")
+    )
+
+
+class OnModels(Claims):
+    """Claims that ask a model, with a store in pytester's folder unless another is named."""
+
+    def __init__(self, pytester: pytest.Pytester, world: World) -> None:
+        super().__init__(pytester)
+        self.world = world
+        self.write(CLAIMS)
+
+    def options(self, *models: Path) -> list[str]:
+        words = [f"--circuit-model={model}" for model in models or (self.world.model,)]
+        return [*words, f"--circuit-pairs={self.world.pairs}"]
+
+    def measured(self) -> Counter[str]:
+        """How many entries the store holds, by measurement."""
+        entries = [
+            json.loads(path.read_text())["fields"]
+            for path in (self.pytester.path / ".circuit-cache").rglob("*.json")
+        ]
+        return Counter(fields["measurement"] for fields in entries)
+
+
+@pytest.fixture
+def on_models(preloaded: None, pytester: pytest.Pytester, world: World) -> OnModels:
+    return OnModels(pytester, world)
 
 
 @pytest.fixture
