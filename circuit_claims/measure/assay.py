@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FRAMES_KEPT = 512 * 2**20
 """Bytes of decoded frames kept: all clips of the embedded set, six of ten seconds at 340 by 256."""
+PIXELS_KEPT = 128 * 2**20
+"""Bytes of preprocessed clips kept for one model and its random controls."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -65,6 +67,7 @@ class Assay:
         self._model: ResidualModel | None = None
         self._facts: dict[str, Any] | None = None
         self._measured: dict[str, dict[str, Any]] = {}
+        self._pixels: dict[tuple[str, int], Tensor] = {}
 
     @property
     def name(self) -> str:
@@ -73,7 +76,10 @@ class Assay:
 
     def on(self, source: ModelSource) -> Assay:
         """The same pairs on another model (random weights, say), with the same bench."""
-        return Assay(source, self.pairs, self.bench)
+        other = Assay(source, self.pairs, self.bench)
+        if (source.location, source.build) == (self.source.location, self.source.build):
+            other._pixels = self._pixels  # the same preprocessing of the same clips
+        return other
 
     def shifted(self, by: int) -> Assay:
         """The same model on the same pairs, both clips' windows moved by `by` source frames (jitter)."""
@@ -181,11 +187,21 @@ class Assay:
 
     def success(self, pair: Pair) -> Tensor:
         """The pixels `[frame, 3, h, w]` of a pair's success clip."""
-        return self.pixels(self.window(pair, True))
+        return self._clip(pair, True)
 
     def failure(self, pair: Pair) -> Tensor:
         """The pixels `[frame, 3, h, w]` of a pair's failure clip."""
-        return self.pixels(self.window(pair, False))
+        return self._clip(pair, False)
+
+    def _clip(self, pair: Pair, positive: bool) -> Tensor:
+        clip_file = pair.positive if positive else pair.negative
+        key = (clip_file.sha256, self.pairs.sampling.start)
+        if key not in self._pixels:
+            made = self.pixels(self.window(pair, positive))
+            while self._pixels and sum(p.nbytes for p in self._pixels.values()) + made.nbytes > PIXELS_KEPT:
+                self._pixels.pop(next(iter(self._pixels)))
+            self._pixels[key] = made
+        return self._pixels[key]
 
     def window(self, pair: Pair, positive: bool, shift: int = 0) -> np.ndarray:
         """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`; `shift` is in source frames."""

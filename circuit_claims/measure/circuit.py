@@ -282,10 +282,10 @@ class Circuit:
 
     def labels(self, *, right: bool = False, pairs: str = "outcome") -> Sample:
         """Whether both clips of a pair get the same label (or, with `right`, both the right one)."""
-        tops_of = self._assay.measured("labels", pairs, {})
+        traces = self._assay.measured("trace", pairs, {"control": SUFFICIENCY})
 
         def same(pair: Pair) -> float:
-            tops = [tops_of[pair.name]["success"], tops_of[pair.name]["failure"]]
+            tops = [traces[pair.name]["top_positive"], traces[pair.name]["top_negative"]]
             if not right:
                 return float(tops[0] == tops[1])
             return float(tops == [self._label(pair)] * 2)

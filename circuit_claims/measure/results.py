@@ -96,6 +96,9 @@ class DeltaTrace:
     """||summary(positive) - summary(negative)||: after the final norm."""
     summary_positive: float
     summary_negative: float
+    top_positive: int
+    """The label with the highest logit."""
+    top_negative: int
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the store."""

@@ -35,8 +35,9 @@ def delta_trace(model: ResidualModel, positive_pixels: Tensor, negative_pixels: 
             if site.kind in STREAMS:
                 cls = _norms(model.cls(positive), model.cls(negative))
                 trace.append(Apart(*cls, *_norms(positive[0], negative[0])))
-        summary = _norms(model.readout(positive).summary, model.readout(negative).summary)
-    return DeltaTrace(trace[0], tuple(trace[1:]), *summary)
+        says = [model.readout(resid) for resid in (positive, negative)]
+        tops = [int(readout.logits[0].argmax()) for readout in says]
+    return DeltaTrace(trace[0], tuple(trace[1:]), *_norms(*(readout.summary for readout in says)), *tops)
 
 
 def _norms(positive: Tensor, negative: Tensor) -> tuple[float, float, float]:
