@@ -112,7 +112,7 @@ class Options:
             claim_globs=tuple(value("circuit_claim") or ()),
             profile=value("circuit_profile"),
             report_dir=invoked / value("circuit_report_dir"),
-            record=value("circuit_record"),
+            record=_file(value("circuit_record"), invoked),
             update=value("circuit_record_update"),
             add=value("circuit_record_add"),
             strict=value("circuit_strict"),
@@ -138,6 +138,11 @@ class Options:
     def rerun(self, planned: Planned) -> str:
         """The command that judges one item again, alone."""
         return shlex.join(["pytest", planned.nodeid, *self.words])
+
+
+def _file(record: str | None, invoked: Path) -> str | None:
+    """A record as the user named it, from where the user stands; `none` is no file."""
+    return record if record in (None, "none") else str(invoked / record)
 
 
 def _circuit_words(words: list[str]) -> list[str]:

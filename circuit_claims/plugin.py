@@ -60,12 +60,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     if not claims:
         return
-    for item, claim in claims:
-        item.stash[PLANNED] = _plan(item, claim)
+    refusals: tuple[type[Exception], ...] = (*session.refusals(), pytest.UsageError)
     try:
+        for item, claim in claims:
+            item.stash[PLANNED] = _plan(item, claim)
         session.open([item.stash[PLANNED] for item, _ in claims])
-    except session.refusals() as fault:
-        raise pytest.UsageError(str(fault)) from None
+    except refusals as fault:
+        if not session.worker:
+            raise pytest.UsageError(str(fault)) from None
+        session.refused = str(fault)  # xdist breaks on a worker that raises: the controller says it
+        items.clear()
+        return
     unwanted = [item for item, claim in claims if not session.options.wants(claim.id, claim.key)]
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
@@ -195,6 +200,8 @@ class _Book:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._session.refused:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if self._config.option.collectonly or not self._session.planned:
             return
         if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
@@ -207,6 +214,8 @@ class _Book:
             session.exitstatus = exitstatus if worse else status
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._session.refused:
+            terminalreporter.write_line(f"ERROR: {self._session.refused}", red=True)
         if self._session.report is None:
             return
         from circuit_claims.report.terminal import render
@@ -241,6 +250,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from dataclasses import asdict
 
         book = config.stash[SESSION]
+        output["circuit_refused"] = book.refused
         output["circuit_planned"] = json.dumps([asdict(planned) for planned in book.planned])
         output["circuit_models"] = json.dumps(book.model_facts)
 
@@ -257,4 +267,5 @@ class _Workers:
         if "circuit_planned" not in output:
             self._session.lost_worker(str(error or "a worker ended without handing over its plan"))
             return
+        self._session.refused = self._session.refused or output["circuit_refused"]
         self._session.take_plan(json.loads(output["circuit_planned"]), json.loads(output["circuit_models"]))

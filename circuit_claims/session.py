@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.judge.claim import Control, Design, Evidence, Outcome, Quantifier, Verdict
@@ -132,6 +133,8 @@ class ClaimSession:
         self.model_facts: dict[str, dict[str, Any]] = {}
         self.report: dict[str, Any] | None = None
         self.interrupted = False
+        self.refused = ""
+        """Why a worker refused its input; the controller says it and exits with 4."""
         self._sources: dict[str, ModelSource] = {}
         self._pair_sets: dict[str, PairSet] = {}
         self._records: dict[str, Record] = {}
@@ -158,8 +161,12 @@ class ClaimSession:
         """
         self._refuse_duplicates(planned)
         self.planned = [item for item in planned if self.options.wants(item.claim.id, item.claim.key)]
-        self._find_models()
-        self._find_records()
+        try:
+            self._find_models()
+            self._find_records()
+        except self.refusals():
+            self.planned = []  # nothing was judged, and there is nothing to report
+            raise
 
     def _refuse_duplicates(self, planned: Sequence[Planned]) -> None:
         seen: dict[tuple[str, str, str], str] = {}
@@ -175,17 +182,20 @@ class ClaimSession:
     def _find_models(self) -> None:
         """Sources and pair sets by model name; runs in the controller too, for its header and report."""
         from circuit_claims.clips.pairs import load_pairs, verify_hashes
+        from circuit_claims.models.checkpoint import locate
         from circuit_claims.organisms.registry import pairs_of, resolve
 
         if not any(item.model for item in self.planned):
             return
         for name in self.options.models:
             source = resolve(name)
+            if isinstance(source.location, Path):
+                locate(source)
             whole = load_pairs(self.options.pairs or pairs_of(source, self.options.cache))
             verify_hashes(whole)
-            self._sources[name] = source
-            self._pair_sets[name] = self._selected(whole)
             _refuse_other_window(source, whole)
+            self._pair_sets[name] = self._selected(whole)
+            self._sources[name] = source
 
     def _selected(self, whole: PairSet) -> PairSet:
         chosen = whole
@@ -206,20 +216,21 @@ class ClaimSession:
         return chosen
 
     def _find_records(self) -> None:
-        if self.options.record == "none" or self.options.update:
+        if self.options.record == "none":
+            if self.options.update or self.options.add:
+                raise RecordError("--circuit-record none: there is no record to write into; name a file")
             return
-        folder = self._record_folder()
         for name in ["", *self._sources]:
-            wanted = [item for item in self.planned if item.model == name]
-            if not wanted:
+            if not any(item.model == name for item in self.planned):
                 continue
-            if self.options.record and name:
-                record = read_record(self.options.root / self.options.record)
-            else:
-                path = record_path(folder, self._record_name(name))
-                if not path.exists():
-                    continue
-                record = read_record(path)
+            path = self._record_path(name)
+            named = bool(self.options.record and name)
+            writes = self.options.update or self.options.add
+            if not path.exists() and (writes or not named):
+                continue
+            record = read_record(path)
+            if self.options.update:
+                continue  # read all the same: one that cannot be is refused before anything is measured
             if record.clips and record.clips != self.clips_hash(name):
                 self._notes.append(
                     f"{record.path.name} rests on other clips than these: {name} is judged without its record"
@@ -227,16 +238,22 @@ class ClaimSession:
                 continue
             self._records[name] = record
 
-    def _record_folder(self) -> Any:
-        from pathlib import Path
+    def _record_path(self, model: str) -> Path:
+        """The record that was named, or the model's own beside the claims."""
+        if self.options.record and model:
+            return Path(self.options.record)
+        return record_path(self._record_folder(), self._record_name(model))
 
+    def _record_folder(self) -> Path:
         from circuit_claims.organisms.registry import beside
 
-        local = {Path(item.nodeid.split("::")[0]).parent for item in self.planned}
-        for folder in sorted(local):
-            if (self.options.root / folder / "recorded").is_dir():
-                return self.options.root / folder / "recorded"
-        return beside("claims") / "recorded"
+        root = self.options.root
+        files = [Path(item.nodeid.split("::")[0]) for item in self.planned]
+        here = sorted({file.parent for file in files if (root / file).is_file()})
+        for folder in here:
+            if (root / folder / "recorded").is_dir():
+                return root / folder / "recorded"
+        return (root / here[0] if here else beside("claims")) / "recorded"
 
     def _record_name(self, model: str) -> str:
         return self._sources[model].record_name if model else PAPER
@@ -369,6 +386,7 @@ class ClaimSession:
             if f.comparison.drift is Drift.BORDERLINE
         ]
         self._closing += self._notes
+        self._closing += [change for name in self._records for change in self._changed(name)]
         self._closing.append(f"report: {os.path.relpath(path)}")
         return status
 
@@ -393,13 +411,20 @@ class ClaimSession:
                 "-k, -m, -x, :: and --circuit-claim leave claims out)"
             )
             return
+        if (self.options.pair_globs or self.options.profile != "full") and not self.options.record:
+            self._closing.append(
+                "the record was not written: it rests on all pairs; "
+                "name another file with --circuit-record for a selection of them"
+            )
+            return
         for name in dict.fromkeys(finding.model for finding in findings):
             mine = [finding for finding in findings if finding.model == name]
-            path = (
-                self.options.root / self.options.record
-                if self.options.record and self.options.record != "none" and name
-                else record_path(self._record_folder(), self._record_name(name))
-            )
+            path = self._record_path(name)
+            if self.options.add and path.exists() and name not in self._records:
+                self._closing.append(
+                    f"record: {os.path.relpath(path)} rests on other clips; nothing was added to it"
+                )
+                continue
             count = write_record(
                 path,
                 model=self._record_name(name),
@@ -409,6 +434,18 @@ class ClaimSession:
                 only_new=self.options.add,
             )
             self._closing.append(f"record: {os.path.relpath(path)} ({count} entries written)")
+
+    def _changed(self, model: str) -> list[str]:
+        """What was noted with a model's record and is otherwise now: the first place to look for a drift."""
+        record = self._records.get(model)
+        if record is None:
+            return []
+        now = self._noted(model)
+        return [
+            f"{record.path.name} was written with other {key}: {was}, now {now[key]}"
+            for key, was in record.noted.items()
+            if now.get(key) and now[key] != was
+        ]
 
     def _noted(self, model: str) -> dict[str, str]:
         noted = {name: _version(name) for name in NOTED} if model else {}
@@ -444,6 +481,7 @@ class ClaimSession:
                 "revision": source.revision,
                 "clips": self.clips_hash(name),
                 "record": self._records[name].path.name if name in self._records else None,
+                "changed": self._changed(name),
                 **self.model_facts.get(name, {}),
             }
             for name, source in self._sources.items()
@@ -482,8 +520,6 @@ def _one_an_action(pairs: Sequence[Pair]) -> Iterator[Pair]:
 
 def _refuse_other_window(source: ModelSource, pairs: PairSet) -> None:
     """A model that takes another number of frames than the pairs sample is refused before it loads."""
-    from pathlib import Path
-
     from circuit_claims.clips.errors import ManifestError
 
     if not isinstance(source.location, Path):
