@@ -181,12 +181,12 @@ def _is_number(value: Any) -> bool:
 
 
 def default_tolerance(unit: str, estimate: float | None) -> float:
-    """0.005 for fractions, 1 % of the estimate for ratios, nothing for counts and yes or no."""
+    """0.005 for fractions, nothing for counts and yes or no, 1 % of the estimate for all else."""
     if unit == "fraction":
         return FRACTION_TOLERANCE
-    if unit == "ratio":
-        return RATIO_TOLERANCE * abs(estimate or 1.0)
-    return 0.0
+    if unit in ("count", "bool"):
+        return 0.0
+    return RATIO_TOLERANCE * abs(1.0 if estimate is None else estimate)
 
 
 def compare(entry: Entry | None, outcome: Outcome, estimate: float | None, bound: float | None) -> Comparison:

@@ -346,7 +346,7 @@ class Circuit:
         """How far ``stream + write`` is from the next stream, relative to its norm: worst over all sites."""
         worst = self._assay.facts()["identity"]["worst_closure"]
         return Sample(
-            "closure of all sites", "ratio", (float(worst),), experiment={"check": "stream + write == next"}
+            "closure of all sites", "fraction", (float(worst),), experiment={"check": "stream + write == next"}
         )
 
     def drift(self, site: Site, *, shift: int = 4) -> Sample:
