@@ -50,8 +50,10 @@ HEAVY = (
 )
 MEASURING = (
     "circuit_claims.clips.decode",
+    "circuit_claims.measure.assay",
     "circuit_claims.measure.circuit",
     "circuit_claims.measure.per_pair",
+    "circuit_claims.measure.store",
     "circuit_claims.models.load",
     "circuit_claims.organisms.registry",
     "circuit_claims.session",

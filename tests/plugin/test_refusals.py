@@ -1,0 +1,125 @@
+"""Bad input is refused in one line, with exit status 4, before anything heavy is imported."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+HEAVY = {"torch", "transformers", "numpy", "scipy", "decord", "av"}
+TELLS = """
+import sys, pathlib
+def pytest_unconfigure():
+    pathlib.Path("modules.txt").write_text("\\n".join(sys.modules))
+"""
+
+
+def broken_manifest(world, folder, old, new):
+    shutil.copytree(world.pairs.parent, folder)
+    manifest = folder / "pairs.toml"
+    assert old in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace(old, new, 1))
+    return manifest
+
+
+def refused(on_models, *args, run=None):
+    result = (run or on_models.run)(*args)
+    assert result.ret == 4
+    (line,) = [line for line in result.errlines if line.strip()]
+    assert line.startswith("ERROR: ")
+    assert "Traceback" not in result.stdout.str()
+    assert not on_models.reports.exists(), "no report of a run that was refused"
+    return line
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("organizm", r"organizm: no model of this name, .*did you mean organism"),
+        ("./missing", r"./missing: there is no folder missing; check the path"),
+        ("random:organism", r"random:organism: random: needs a model and a seed; write random:organism#1"),
+        ("./claims", r"./claims: claims has no config.json; pass the folder that"),
+    ],
+)
+def test_a_model_that_cannot_be(on_models, model, said):
+    assert re.search(said, refused(on_models, f"--circuit-model={model}"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[sampling]", "[samplings]", r'pairs.toml: samplings: is no key here; did you mean "sampling"\?'),
+        ("bowling-0-success.mp4", "bowling-9-success.mp4", r'there is no file "bowling-9-success.mp4"'),
+        ("[[pair]]", "[[pair", r"pairs.toml"),
+        ("frames = 8", "frames = 16", r"it samples 16 frames, but .*tiny takes 8; set frames = 8 under"),
+    ],
+)
+def test_a_manifest_that_cannot_be(on_models, tmp_path, old, new, said):
+    manifest = broken_manifest(on_models.world, tmp_path / "clips", old, new)
+    line = refused(on_models, f"--circuit-model={on_models.world.model}", f"--circuit-pairs={manifest}")
+    assert re.search(said, line)
+
+
+def test_a_clip_that_is_not_the_manifests_clip(on_models, tmp_path):
+    manifest = broken_manifest(on_models.world, tmp_path / "clips", "squares", "squares")
+    with (manifest.parent / "golf-0-success.mp4").open("ab") as clip:
+        clip.write(b"more")
+    line = refused(on_models, f"--circuit-model={on_models.world.model}", f"--circuit-pairs={manifest}")
+    assert "golf-0-success.mp4" in line
+
+
+def test_a_manifest_that_is_not_there(on_models):
+    line = refused(on_models, f"--circuit-model={on_models.world.model}", "--circuit-pairs=missing.toml")
+    assert "missing.toml" in line
+
+
+def test_pairs_that_nobody_has(on_models):
+    line = refused(on_models, *on_models.options(), "--circuit-pair", "chess*")
+    assert "no pair is called chess*; `circuit-claims list pairs` names them" in line
+
+
+@pytest.mark.parametrize("option", ["--circuit-threads=0", "--circuit-threads=two", "--circuit-profile=slow"])
+def test_an_option_that_cannot_be(on_models, option):
+    result = on_models.run(option)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*{option.split('=')[0]}: *"])
+
+
+@pytest.mark.parametrize("fault", ["model", "manifest", "frames", "record"])
+def test_nothing_heavy_is_imported_to_refuse(on_models, tmp_path, fault):
+    (on_models.folder / "conftest.py").write_text(TELLS)
+    args = on_models.options()
+    if fault == "model":
+        args = ["--circuit-model=organizm"]
+    elif fault == "manifest":
+        args[1] = "--circuit-pairs=missing.toml"
+    elif fault == "frames":
+        manifest = broken_manifest(on_models.world, tmp_path / "clips", "frames = 8", "frames = 9")
+        args[1] = f"--circuit-pairs={manifest}"
+    else:
+        args.append("--circuit-record=missing.toml")
+    refused(on_models, *args, run=on_models.spawn)
+    imported = set((on_models.pytester.path / "modules.txt").read_text().split())
+    assert imported & HEAVY == set()
+
+
+def test_workers_refuse_in_the_same_words(on_models):
+    result = on_models.spawn("--circuit-model=organizm", "-n", "2")
+    assert result.ret == 4
+    result.stdout.fnmatch_lines(["ERROR: organizm: no model of this name, *did you mean organism?*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    assert not on_models.reports.exists()
+
+
+def test_a_model_that_breaks_only_when_it_is_loaded_is_an_error_of_its_claims(on_models, tmp_path):
+    folder = tmp_path / "pickled"
+    shutil.copytree(on_models.world.model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "vivid"}))
+    result = on_models.run(*on_models.options(folder))
+    assert result.ret == 1
+    entry = on_models.entry("growth")
+    assert entry["verdict"] == "error"
+    assert "its model_type is 'vivid'" in entry["sentence"]
+    result.stdout.fnmatch_lines(["growth/reproduces: ERROR"])
+    result.stdout.no_fnmatch_line("*Traceback*")
