@@ -274,8 +274,12 @@ def write_record(
             new = part not in home
             if only_new and not new:
                 continue
+            said = home.get(part, {})
+            kept = [name for name in ("reason", "first", "changed") if name in said]
+            if entry.verdict is Outcome.SUPPORTED and "reason" in kept:
+                kept.remove("reason")
             line = tomlkit.inline_table()
-            line.update(_fields(entry))
+            line.update({**_fields(entry), **{name: said[name] for name in kept}})
             home[part] = line
         else:
             if only_new and "verdict" in home:

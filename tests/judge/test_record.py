@@ -136,6 +136,19 @@ def test_a_claim_that_is_supported_now_loses_what_explained_it(path):
     assert entry == Entry(SUPPORTED, estimate=0.7, bound=0.65)
 
 
+def test_an_update_keeps_what_a_person_said_of_a_part(path):
+    said = 'reason = "no MLP writes there", first = "supported", changed = "the edit left it"'
+    path.write_text(
+        WRITTEN.replace('{ verdict = "supported", estimate = 0.61 }', f'{{ verdict = "refuted", {said} }}')
+    )
+    write(path, ("mlp-42/means", "layer=4", Entry(REFUTED, "value", 0.2)))
+    entry = read_record(path).entries["mlp-42/means", "layer=4"]
+    assert (entry.estimate, entry.reason, entry.first) == (0.2, "no MLP writes there", "supported")
+    write(path, ("mlp-42/means", "layer=4", Entry(SUPPORTED, estimate=0.7)))
+    entry = read_record(path).entries["mlp-42/means", "layer=4"]
+    assert (entry.reason, entry.changed) == ("", "the edit left it")
+
+
 def test_only_new_entries_are_added_and_no_other_touched(path):
     before = read_record(path).entries
     new = ("mlp-60/means", "", Entry(REFUTED, "value", 0.1))
@@ -176,7 +189,7 @@ def test_a_failed_write_leaves_the_old_file_whole(path, monkeypatch):
         ("schema = 1", "", r"schema None, but this version reads 1; write it anew"),
         ("clips =", "clip =", r"the record has an unknown key 'clip'; did you mean 'clips'\?"),
         ("bound =", "bounds =", r"mlp-42/means has an unknown key 'bounds'; did you mean 'bound'\?"),
-        ("bound =", "zzz =", r"unknown key 'zzz'; known are bound, estimate, parts, reason"),
+        ("bound =", "zzz =", r"unknown key 'zzz'; known are bound, changed, estimate, first, parts"),
         ('"refuted"', '"refused"', r"mlp-42/means has the verdict 'refused'; known are 'supported', "),
         ('verdict = "refuted"\n', "", r"mlp-42/means has the verdict None; known are"),
         (
