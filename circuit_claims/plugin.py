@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SESSION: pytest.StashKey[ClaimSession] = pytest.StashKey()
 PLANNED: pytest.StashKey[Planned] = pytest.StashKey()
 RESULT: pytest.StashKey[Result] = pytest.StashKey()
+CALLING: pytest.StashKey[bool] = pytest.StashKey()
 PROPERTY = "circuit_claim"
 
 
@@ -126,6 +127,16 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     return Judge(request.config.stash[SESSION], planned, lambda r: request.node.stash.__setitem__(RESULT, r))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Know when a test is still running: a subtest's report is made then, and is no verdict."""
+    item.stash[CALLING] = True
+    try:
+        return (yield)
+    finally:
+        item.stash[CALLING] = False
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -134,7 +145,8 @@ def pytest_runtest_makereport(
     report = yield
     planned = item.stash.get(PLANNED, None)
     failed_setup = call.when == "setup" and report.failed
-    if planned is None or not (call.when == "call" or failed_setup):
+    ended = call.when == "call" and not item.stash.get(CALLING, False)
+    if planned is None or not (ended or failed_setup):
         return report
     session = item.config.stash[SESSION]
     result = session.result_of(planned, item.stash.get(RESULT, None), call.excinfo, call.duration)
@@ -143,7 +155,9 @@ def pytest_runtest_makereport(
     from circuit_claims.judge.ledger import Mark, mark, to_plain
     from circuit_claims.report.failure import failure
 
-    report.user_properties.append((PROPERTY, json.dumps(to_plain(result), allow_nan=False)))
+    said = (PROPERTY, json.dumps(to_plain(result), allow_nan=False))
+    report.user_properties.append(said)
+    item.user_properties.append(said)  # JUnit takes its properties from the report of the teardown
     shown = mark(result)
     report.__dict__["circuit_mark"] = str(shown)  # crosses to xdist's controller with the report
     where = (str(item.path), item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")
@@ -194,6 +208,8 @@ class _Book:
             return
         if report.when not in ("setup", "call", "teardown"):
             self._session.lost_worker(str(report.longrepr))
+        if report.when == "teardown":
+            return
         for name, value in getattr(report, "user_properties", ()):
             if name == PROPERTY:
                 self._session.take(json.loads(str(value)))
