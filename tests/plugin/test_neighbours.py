@@ -1,0 +1,176 @@
+"""Beside other plugins and in other projects: workers, JUnit, warnings as errors, and not being wanted."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+PLAIN = "def test_plain():\n    assert True\n"
+
+
+# Not being noticed --------------------------------------------------------------------------------------
+
+
+def test_a_session_without_claims_says_and_writes_nothing(pytester):
+    pytester.makepyfile(PLAIN)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*circuit claims*")
+    result.stdout.no_fnmatch_line("circuit-claims:*")
+    assert {path.suffix for path in pytester.path.iterdir()} <= {".py", ""}
+    assert not (pytester.path / "reports").exists()
+    assert not (pytester.path / ".circuit-cache").exists()
+
+
+def test_collect_only_writes_nothing_and_names_the_items(claims):
+    claims.each_ends_in("supported", "refuted")
+    result = claims.run("--collect-only", "-q")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["claims/test_claims.py::test_supported", "2 tests collected*"])
+    result.stdout.no_fnmatch_line("circuit-claims:*")
+    assert not claims.reports.exists()
+
+
+def test_it_can_be_switched_off(pytester):
+    pytester.makepyfile(PLAIN)
+    result = pytester.runpytest_subprocess(
+        "-p", "no:circuit_claims", "-p", "no:hypothesispytest", "--strict-markers"
+    )
+    result.assert_outcomes(passed=1)
+    helped = pytester.runpytest_subprocess("-p", "no:circuit_claims", "-p", "no:hypothesispytest", "--help")
+    helped.stdout.no_fnmatch_line("*--circuit-model*")
+
+
+def test_it_can_be_switched_on_by_name(claims, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    claims.each_ends_in("supported")
+    result = claims.spawn("-p", "circuit_claims.plugin")
+    assert result.ret == 0
+    assert claims.entry("supported")["verdict"] == "supported"
+
+
+def test_warnings_as_errors_and_strictness_change_nothing(claims, last_line):
+    claims.each_ends_in("supported", "refuted", "inconclusive", "not applicable", "error")
+    claims.pytester.makeini("[pytest]\nstrict = true\nfilterwarnings = error\n")
+    result = claims.run("-W", "error", "--junitxml=junit.xml")
+    assert last_line(result) == "2 failed, 1 passed, 1 skipped, 1 inconclusive"
+    result.stdout.no_fnmatch_line("*Warning*")
+
+
+def test_the_marker_is_registered(claims):
+    claims.run("--markers").stdout.fnmatch_lines(["@pytest.mark.circuit_claim(claim): the claim that*"])
+
+
+# What other tools read ----------------------------------------------------------------------------------
+
+
+def test_junit_has_the_verdict_as_a_json_string(claims):
+    claims.each_ends_in("supported", "inconclusive", "refuted")
+    claims.run("--junitxml=junit.xml")
+    cases = {case.get("name"): case for case in ET.parse(claims.pytester.path / "junit.xml").iter("testcase")}
+    assert cases["test_inconclusive"].find("skipped") is not None
+    assert cases["test_refuted"].find("failure") is not None
+    for name, verdict in (("test_supported", "supported"), ("test_inconclusive", "inconclusive")):
+        (found,) = [p for p in cases[name].iter("property") if p.get("name") == "circuit_claim"]
+        said = json.loads(found.get("value"))
+        assert said["verdict"]["outcome"] == verdict
+        assert said["planned"]["claim"]["id"] == verdict
+        assert len(said["evidence"]["values"]) == 5
+
+
+def test_subtests_are_not_counted_as_verdicts(claims):
+    claims.write(
+        "@says('up')\ndef test_up(judge, subtests):\n"
+        "    for layer in range(3):\n        with subtests.test(layer=layer):\n            assert layer < 9\n"
+        "    judge(sample(*SUPPORTED), above(0))\n"
+    )
+    assert claims.run().ret == 0
+    assert len(claims.report["claims"]) == 1
+    assert len((claims.reports / ".journal.jsonl").read_text().splitlines()) == 1
+
+
+def test_claims_of_a_class_and_with_other_parameters(claims):
+    claims.write(
+        "class TestPaper:\n"
+        "    @says('up', each='layer', kind='exact')\n"
+        "    @pytest.mark.parametrize('layer', [pytest.param(1, id='first'), 2])\n"
+        "    def test_up(self, judge, layer):\n        judge(sample(layer), above(0))\n"
+        "    @says('down', any='site', kind='exact')\n"
+        "    @pytest.mark.parametrize('site, sign', [('a', 1), ('b', -1)])\n"
+        "    def test_down(self, judge, site, sign):\n        judge(sample(sign), above(0))\n"
+    )
+    assert claims.run().ret == 0
+    assert {e["claim"]: [p["part"] for p in e["parts"]] for e in claims.report["claims"]} == {
+        "up": ["layer=1", "layer=2"],
+        "down": ["site=a", "site=b"],
+    }
+
+
+# Several processes --------------------------------------------------------------------------------------
+
+
+def test_workers_report_what_one_process_does(claims, last_line):
+    claims.each_ends_in("supported", "refuted", "inconclusive", "not applicable", "error")
+    claims.write(
+        "@says('some', any='layer', kind='exact')\n@pytest.mark.parametrize('layer', range(4))\n"
+        "def test_some(judge, layer):\n    judge(sample(layer), above(2))\n",
+        "test_parts.py",
+    )
+    claims.record('[claims."refuted/reproduces"]\nverdict = "refuted"\nestimate = -3.0\n')
+    one = claims.run()
+    alone = claims.report
+    two = claims.spawn("-n", "2", "--circuit-seed=0")
+    merged = claims.report
+    for report in (alone, merged):
+        report["run"].pop("seconds")
+    assert merged == alone
+    assert (two.ret, last_line(two)) == (one.ret, last_line(one))
+    two.stdout.fnmatch_lines(["6 claims: *", "report: reports/latest.json"])
+
+
+def test_a_worker_names_the_options_in_the_command_that_runs_a_claim_again(claims):
+    claims.each_ends_in("refuted")
+    result = claims.spawn("-n", "1", "--circuit-seed=3", "--circuit-strict")
+    result.stdout.fnmatch_lines(
+        ["  again: pytest claims/test_claims.py::test_refuted --circuit-seed=3 --circuit-strict"]
+    )
+
+
+def test_a_worker_that_dies_leaves_the_run_incomplete(claims):
+    claims.each_ends_in("supported")
+    claims.write("import os\n@says('dies')\ndef test_dies(judge):\n    os._exit(1)\n", "test_dies.py")
+    result = claims.spawn("-n", "1")
+    assert result.ret in (1, 10)
+    assert claims.entry("dies")["verdict"] == "incomplete"
+    assert claims.report["run"]["complete"] is False
+    assert claims.report["run"]["exit_status"] == 10
+    result.stdout.fnmatch_lines(["lost: *"])
+    assert claims.entry("supported")["verdict"] == "supported"
+
+
+def test_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(claims):
+    claims.each_ends_in("supported")
+    claims.write("@says('stop')\ndef test_stop(judge):\n    raise KeyboardInterrupt\n", "test_stop.py")
+    result = claims.spawn()
+    assert result.ret == 2
+    report = claims.report
+    assert (report["run"]["complete"], report["summary"]) == (False, {"supported": 1, "incomplete": 1})
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--circuit-model", "organism", "--circuit-seed=3", "--circuit-strict"]]
+)
+def test_the_command_that_runs_a_claim_again_has_the_options_as_typed(claims, options):
+    claims.each_ends_in("refuted")
+    claims.record('[claims."refuted/reproduces"]\nverdict = "supported"\n')
+    result = claims.run("-q", *options, "--circuit-record-add")
+    (again,) = [line for line in result.outlines if "again:" in line]
+    assert again.split("again: ")[1] == " ".join(["pytest claims/test_claims.py::test_refuted", *options])
+
+
+def test_the_header_is_one_line(claims):
+    claims.each_ends_in("supported")
+    lines = [line for line in claims.run().outlines if line.startswith("circuit-claims")]
+    assert len(lines) == 1
+    assert re.fullmatch(r"circuit-claims: no model · cpu float32 · no pairs · seed 0 · record none", lines[0])
