@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +51,10 @@ def _claims(options: argparse.Namespace) -> int:
 
     folder = options.folder or beside("claims")
     collector = _Collector()
-    status = pytest.main(
-        [str(folder), "--collect-only", "-q", "-p", "no:terminal", "-p", "no:cacheprovider"],
-        plugins=[collector],
-    )
+    # The package is imported already, which pytest would warn of, and a strict project would fail on.
+    quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        status = pytest.main([str(folder), "--collect-only", *quiet], plugins=[collector])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not collector.claims:
         print(
             f"{folder}: no claims could be collected there; `pytest --collect-only {folder}` says why",
