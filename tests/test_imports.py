@@ -1,0 +1,99 @@
+"""What may not be imported, and when: pytest imports the plugin at every start, in every project."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import circuit_claims
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("torch", "transformers", "numpy", "scipy", "rich", "decord", "av", "matplotlib", "jinja2", "tomlkit")
+TELL = f"""
+import sys
+def heavy():
+    print("imported:", *sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
+"""
+RUN_PYTEST = """
+import pytest
+class Last:
+    def pytest_unconfigure(self):
+        heavy()
+sys.exit(pytest.main(sys.argv[1:], plugins=[Last()]))
+"""
+ALONE = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:benchmark", "-p", "no:anyio")
+
+
+def imported(code: str, *args: str) -> tuple[set[str], str]:
+    ran = subprocess.run([sys.executable, "-c", TELL + code, *args], capture_output=True, text=True, cwd=ROOT)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    line = next(line for line in ran.stderr.splitlines() if line.startswith("imported:"))
+    return set(line.split()[1:]), ran.stdout
+
+
+def test_the_package_and_all_its_names_are_light():
+    names = "; ".join(f"circuit_claims.{name}" for name in circuit_claims.__all__)
+    found, _ = imported(f"import circuit_claims; {names}; heavy()")
+    assert found == set()
+
+
+@pytest.mark.parametrize("module", ["plugin", "cli", "options", "session", "organisms.registry"])
+def test_what_opens_the_doors_is_light(module):
+    found, _ = imported(f"import circuit_claims.{module}; heavy()")
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("args", "shown"),
+    [
+        (["--help"], "--circuit-model=NAME"),
+        (["claims", "--collect-only", "-q"], "claims/test_0_calibration.py::"),
+        (["claims/test_4_published_tables.py", "--collect-only", "-q"], "tests collected"),
+    ],
+    ids=["help", "collect claims", "collect tables"],
+)
+def test_help_and_collection_are_light(args, shown):
+    found, out = imported(RUN_PYTEST, *args, *ALONE)
+    assert found == set()
+    assert shown in out
+
+
+def test_arithmetic_on_published_tables_needs_no_torch(tmp_path):
+    code = RUN_PYTEST.replace("sys.exit(pytest.main", "assert 1 == (pytest.main")
+    where = f"--circuit-report-dir={tmp_path}"
+    found, _ = imported(
+        code, "claims/test_4_published_tables.py", "-q", "--circuit-record=none", where, *ALONE
+    )
+    assert found == {"rich"}
+
+
+def test_every_public_name_is_there_and_an_unknown_one_is_told_the_others():
+    for name in circuit_claims.__all__:
+        assert getattr(circuit_claims, name) is not None
+    assert set(dir(circuit_claims)) == {*circuit_claims.__all__, "__version__"}
+    with pytest.raises(AttributeError, match=r"no attribute 'clam'; it offers Kind, Scope, above"):
+        circuit_claims.clam  # noqa: B018
+
+
+ROOMS = {
+    "clips": {"clips"},
+    "models": {"clips", "models"},
+    "measure": {"clips", "models", "measure"},
+    "judge": {"judge"},
+    "report": {"judge", "report"},
+    "organisms": {"clips", "models", "organisms"},
+}
+"""Data walks through the rooms once, in one direction."""
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_what_comes_before_them(room):
+    package = ROOT / "circuit_claims"
+    for path in sorted((package / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            used = {name.split(".")[1] for name in names if name.startswith("circuit_claims.")}
+            assert used <= ROOMS[room], f"{path.relative_to(ROOT)} imports {used - ROOMS[room]}"
