@@ -181,11 +181,13 @@ def _is_number(value: Any) -> bool:
 
 
 def default_tolerance(unit: str, estimate: float | None) -> float:
-    """0.005 for fractions, nothing for counts and yes or no, 1 % of the estimate for all else."""
+    """0.005 for fractions, nothing for counts and yes or no, 1 % of all else (0.01 on a log scale)."""
     if unit == "fraction":
         return FRACTION_TOLERANCE
     if unit in ("count", "bool"):
         return 0.0
+    if unit == "log ratio":
+        return RATIO_TOLERANCE
     return RATIO_TOLERANCE * abs(1.0 if estimate is None else estimate)
 
 
