@@ -157,11 +157,14 @@ class Assay:
             MeasurementError: a site is not what its name says; nothing is measured then.
         """
         if self._facts is None:
-            from circuit_claims.measure import per_pair
-
             first = self.chosen("outcome")[0]
-            key = self._key("facts", {}, first)
-            found = self.bench.store.once(key, partial(per_pair.describe, self, first), wait=True)
+
+            def describe() -> dict[str, Any]:
+                from circuit_claims.measure import per_pair  # torch: not for what is in the store
+
+                return per_pair.describe(self, first)
+
+            found = self.bench.store.once(self._key("facts", {}, first), describe, wait=True)
             assert found is not None
             self._facts = {"fingerprint": self._fingerprint, **found}
         identity = self._facts["identity"]
