@@ -97,3 +97,27 @@ def test_rooms_import_only_what_comes_before_them(room):
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             used = {name.split(".")[1] for name in names if name.startswith("circuit_claims.")}
             assert used <= ROOMS[room], f"{path.relative_to(ROOT)} imports {used - ROOMS[room]}"
+
+
+def test_a_warm_run_imports_no_torch(tmp_path):
+    """What was measured once is judged from the store: no torch, no model, no decoder, no clip decoded."""
+    code = """
+import sys
+from types import SimpleNamespace
+from circuit_claims.clips.pairs import load_pairs
+from circuit_claims.measure.store import Store
+from circuit_claims.organisms.registry import pairs_of, resolve
+import circuit_claims.measure.assay as assay
+source = resolve("organism")
+pairs = load_pairs(pairs_of(source))
+store = Store(sys.argv[1])
+bench = assay.Bench(store, SimpleNamespace())
+cold = assay.Assay(source, pairs, bench)
+for pair in cold.chosen("outcome"):
+    store.put(cold._key("labels", {}, pair), {"success": 1, "failure": 1})
+found = assay.Assay(source, pairs, bench).measured("labels", "outcome", {})
+assert len(found) == 32, len(found)
+heavy()
+"""
+    found, _ = imported(code, str(tmp_path))
+    assert found == set()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from tiny_world import TELLS_MODULES
 
 import circuit_claims.report
 
@@ -60,6 +61,14 @@ def test_a_second_run_measures_nothing_and_says_the_same(on_models, monkeypatch)
     assert on_models.run(*on_models.options()).ret == 0
     assert without_times(on_models.report) == without_times(first)
     assert on_models.measured() == stored
+
+
+def test_a_warm_run_imports_neither_torch_nor_a_decoder(on_models):
+    on_models.run(*on_models.options())
+    (on_models.folder / "conftest.py").write_text(TELLS_MODULES)
+    assert on_models.spawn(*on_models.options()).ret == 0
+    imported = set((on_models.pytester.path / "modules.txt").read_text().split())
+    assert imported & {"torch", "transformers", "decord", "av"} == set()
 
 
 def test_without_a_store_every_run_measures(on_models):

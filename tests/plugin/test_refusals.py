@@ -5,13 +5,9 @@ import re
 import shutil
 
 import pytest
+from tiny_world import TELLS_MODULES
 
 HEAVY = {"torch", "transformers", "numpy", "scipy", "decord", "av"}
-TELLS = """
-import sys, pathlib
-def pytest_unconfigure():
-    pathlib.Path("modules.txt").write_text("\\n".join(sys.modules))
-"""
 
 
 def broken_manifest(world, folder, old, new):
@@ -87,7 +83,7 @@ def test_an_option_that_cannot_be(on_models, option):
 
 @pytest.mark.parametrize("fault", ["model", "manifest", "frames", "record"])
 def test_nothing_heavy_is_imported_to_refuse(on_models, tmp_path, fault):
-    (on_models.folder / "conftest.py").write_text(TELLS)
+    (on_models.folder / "conftest.py").write_text(TELLS_MODULES)
     args = on_models.options()
     if fault == "model":
         args = ["--circuit-model=organizm"]

@@ -50,6 +50,13 @@ def test_printed(judge):
 """
 """Every kind of question, without an opinion on the answers: a random model gives any."""
 
+TELLS_MODULES = """
+import sys, pathlib
+def pytest_unconfigure():
+    pathlib.Path("modules.txt").write_text("\\n".join(sys.modules))
+"""
+"""A conftest that writes down what was imported."""
+
 
 def save_model(folder: Path, seed: int, **settings: Any) -> Path:
     """A random model as `save_pretrained` writes it."""
