@@ -13,6 +13,10 @@ from circuit_claims.report.truth import cells
 ROOT = Path(__file__).resolve().parents[1]
 RECORDED = ROOT / "claims" / "recorded"
 PLANTED = [tomllib.loads(path.read_text())["model"] for path in sorted(RECORDED.glob("planted-*.toml"))]
+EIGHT_PAIRS = [
+    word for glob in ("*-[1-8]", "*-[1-8]-noise", "*-[1-8]-other-clip") for word in ("--circuit-pair", glob)
+]
+"""Two pairs for each of the four labels, with their controls: planted pairs hardly vary."""
 NULL_SEEDS = (1, 2, 3)
 
 pytestmark = pytest.mark.slow
@@ -31,7 +35,7 @@ def run_claims(tmp_path: Path, models: list[str], *options: str) -> dict:
 
 
 def test_every_planted_circuit_is_found_and_every_decoy_refused(tmp_path):
-    report = run_claims(tmp_path, PLANTED)
+    report = run_claims(tmp_path, PLANTED, *EIGHT_PAIRS)
 
     table = cells(report, RECORDED)
     assert {cell.model for cell in table} == set(PLANTED)

@@ -5,6 +5,7 @@ Numbers are never cut off: where the terminal is narrow a claim takes two lines 
 
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from math import exp
 from typing import Any
 
 _COLOURS = {
@@ -101,10 +102,11 @@ def _table(
             table.add_row(*map(Text, cells), Text(verdict, style=style))
         console.print(table)
     else:
-        for name, observed, _asserted, _published, verdict, style in lines:
-            console.print(Text(name))
-            second = Text(f"{observed}  ").append(verdict, style=style)
-            console.print(Padding(second, (0, 0, 0, 4), expand=False))
+        for name, observed, asserted, published, verdict, style in lines:
+            console.print(Text(f"{name}: ").append(verdict, style=style))
+            told = [observed, asserted and f"asserted {asserted}", published and f"published {published}"]
+            numbers = Text("; ".join(part for part in told if part))
+            console.print(Padding(numbers, (0, 0, 0, 4), expand=False))
     console.print()
 
 
@@ -180,7 +182,7 @@ def _range(asserted: Mapping[str, Any], unit: str) -> str:
     if asserted["kind"] == "anything":
         return str(asserted["words"])
     if asserted["kind"] == "exactly":
-        return f"= {low}" if low == high else str(asserted["words"])
+        return f"= {low}" if low == high else f"= {low} to {high}"
     return f"{low} to < {high}"
 
 
@@ -195,8 +197,11 @@ def _published(entry: Mapping[str, Any]) -> str:
 
 
 def _percent(value: float | None, unit: str) -> str:
+    """A number as a person reads it: fractions in per cent, logs of ratios as factors."""
     if value is None:
         return ""
     if unit in ("fraction", "bool"):
         return f"{100 * value:.3g} %" if abs(value) < 1 else f"{100 * value:.4g} %"
+    if unit == "log ratio":
+        return f"x{exp(value):.3g}" if value < 700 else f"e^{value:.4g}"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.4g}"
