@@ -39,7 +39,7 @@ lint: $(STAMP) ## ruff (with its fixes) and mypy
 calibration: $(STAMP) ## simulate every statistical rule and write docs/calibration.md
 	$(BIN)/python -m circuit_claims.judge.calibration
 
-TRUTH_PAIRS := --circuit-pair '*-[1-8]' --circuit-pair '*-[1-8]-noise' --circuit-pair '*-[1-8]-other-clip'
+TRUTH_PAIRS := --circuit-pair '*-[1-8]' --circuit-pair '*-[1-8]-noise' --circuit-pair '*-[1-8]-other-clip' --circuit-pair '*-other'
 TRUTH := $(shell sed -n 's/^model = "\(planted:[^"]*\)"/--circuit-model \1/p' claims/recorded/planted-*.toml)
 truth-table: $(STAMP) ## judge the models with a known answer and write docs/truth-table.md (10 to 20 minutes)
 	-$(BIN)/python -m pytest claims/ $(TRUTH) $(TRUTH_PAIRS) --circuit-report-dir reports/truth -q --tb=no -n 2
