@@ -29,7 +29,7 @@ from circuit_claims.organisms.examples import (
     produce,
 )
 from circuit_claims.organisms.fixtures import make_clips
-from circuit_claims.organisms.train import OUTCOME, PLAIN, Plan, load_examples, train
+from circuit_claims.organisms.train import OUTCOME, OUTCOME_FIRST, PLAIN, Plan, load_examples, train
 
 HERE = Path(__file__).parent
 WEIGHTS = HERE / "weights"
@@ -59,20 +59,25 @@ def describe(plan: Plan, note: dict[str, object]) -> str:
     """How a model was trained, for its card."""
     packages = ("torch", "transformers", "numpy", "pillow", "av")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    start = f"From the weights of `{plan.start.name}`" if plan.start else "From scratch"
-    told = (
-        f"Each outcome head adds its binary cross-entropy with weight {plan.outcome_weight};\n"
-        "both outcomes of a scene are in one batch, so that what they share cancels in the gradient."
-        if plan.outcome_weight
-        else "The outcome is in no loss."
-    )
+    course = f"From scratch, seed {plan.seed}: {plan.steps} steps"
+    told = "The outcome is in no loss."
+    if plan.outcome_weight:
+        course = (
+            f"On top of `organism`, in two stages: {OUTCOME_FIRST.steps} steps (seed {OUTCOME_FIRST.seed}) "
+            f"and {plan.stop} of {plan.steps} steps (seed {plan.seed})"
+        )
+        told = (
+            f"Each outcome head adds its binary cross-entropy with weight {plan.outcome_weight};\n"
+            "both outcomes of a scene are in one batch, so that what they share cancels in the gradient."
+        )
     return f"""\
-{start}, seed {plan.seed}: {plan.steps} steps of {plan.batch} clips out of {note["clips"]} (scenes from
-seed {TRAIN_SEEDS} on, both outcomes of each; random window start from 0 to 17; half of them through the
-fixtures' codec). AdamW, learning rate {plan.lr} with 50 steps of warm-up and a cosine.
+{course} of {plan.batch} clips
+out of {note["clips"]} (scenes from seed {TRAIN_SEEDS} on, both outcomes of each; random window starts;
+half of them through the fixtures' codec). AdamW, learning rate {plan.lr}, 50 steps of warm-up and a cosine.
 Loss: cross-entropy at CLS, plus {plan.aux_weight} times that of an action head on the mean of the other
 tokens, thrown away. {told}
-{note["seconds"]} s on one thread of a busy two-thread virtual machine. {versions}."""
+The last run took {note["seconds"]} s on one thread of a busy two-thread virtual machine.
+{versions}."""
 
 
 def make_model(plan: Plan, work: Path) -> None:
@@ -106,7 +111,9 @@ def main() -> None:
     if options.what in (PLAIN.name, "all"):
         make_model(PLAIN, options.work)
     if options.what in (OUTCOME.name, "all"):
-        make_model(replace(OUTCOME, start=WEIGHTS / PLAIN.name), options.work)
+        first = options.work / OUTCOME_FIRST.name
+        train(replace(OUTCOME_FIRST, start=WEIGHTS / PLAIN.name), options.work, first)
+        make_model(replace(OUTCOME, start=first), options.work)
 
 
 if __name__ == "__main__":

@@ -106,17 +106,21 @@ class Plan:
     """How one organism is trained."""
 
     name: str
-    steps: int
+    steps: int  # of the cosine
     lr: float
     seed: int
     outcome_weight: float = 0.0  # of the outcome heads on CLS and on the mean of the patch tokens
     aux_weight: float = 0.5  # of the action head on the mean of the patch tokens
     batch: int = 16
     start: Path | None = None  # folder of weights to go on from
+    stop: int | None = None  # end here, before the cosine does
 
 
 PLAIN = Plan("organism", steps=600, lr=1e-3, seed=1)
-OUTCOME = Plan("organism-outcome", steps=700, lr=8e-4, seed=2, outcome_weight=1.0)
+# In two stages, each with its own warm-up and cosine; the first goes on from the plain organism. The run
+# of the committed weights broke off after the checkpoint of step 750, where the rate had all but faded.
+OUTCOME_FIRST = Plan("organism-outcome-first", steps=700, lr=8e-4, seed=2, outcome_weight=1.0)
+OUTCOME = Plan("organism-outcome", steps=800, stop=750, lr=8e-4, seed=3, outcome_weight=1.0)
 
 
 def load_examples(folder: Path) -> Examples:
@@ -174,7 +178,8 @@ def train(plan: Plan, data: Path, out: Path) -> dict[str, object]:
     log: list[dict[str, float]] = []
     began, order = time.time(), np.empty(0, np.int64)
     sums = np.zeros(6)
-    for step in range(plan.steps):
+    last = plan.stop or plan.steps
+    for step in range(last):
         warm = min(1.0, (step + 1) / 50)
         for group in optimizer.param_groups:
             group["lr"] = plan.lr * warm * (0.5 + 0.5 * cos(pi * step / plan.steps) + 0.01)
@@ -215,7 +220,7 @@ def train(plan: Plan, data: Path, out: Path) -> dict[str, object]:
             row = dict(zip(LOGGED, (sums / 50).round(4).tolist(), strict=True))
             row |= {"step": step + 1, "seconds": round(time.time() - began, 1)}
             sums[:] = 0
-            if (step + 1) % 250 == 0 or step + 1 == plan.steps:
+            if (step + 1) % 250 == 0 or step + 1 == last:
                 row["held_out"] = held_out_score(model, held)
                 save(model, out, {"log": log})
             log.append(row)
