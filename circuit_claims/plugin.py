@@ -16,8 +16,9 @@ import pytest
 if TYPE_CHECKING:
     from circuit_claims.judge.claim import Claim
     from circuit_claims.judge.ledger import Planned, Result
+    from circuit_claims.judging import Judge
     from circuit_claims.measure.circuit import Circuit
-    from circuit_claims.session import ClaimSession, Judge
+    from circuit_claims.session import ClaimSession
 
 SESSION: pytest.StashKey[ClaimSession] = pytest.StashKey()
 PLANNED: pytest.StashKey[Planned] = pytest.StashKey()
@@ -90,13 +91,19 @@ def _plan(item: pytest.Item, claim: Claim) -> Planned:
         raise pytest.UsageError(
             f"{item.nodeid}: claim {claim.id!r} is over {claim.over!r}, which the test does not parametrise"
         )
-    values = [
-        list(marker.args[1])
-        for marker in item.iter_markers("parametrize")
-        if claim.over in [name.strip() for name in str(marker.args[0]).split(",")]
-    ]
     part = f"{claim.over}={params[claim.over]}"
-    return Planned(claim, model, part, len(values[0]) if values else 1, item.nodeid)
+    return Planned(claim, model, part, _count_of_parts(item, claim.over), item.nodeid)
+
+
+def _count_of_parts(item: pytest.Item, over: str) -> int:
+    """How many values the claim's parameter has, whether or not all of them were selected."""
+    for marker in item.iter_markers("parametrize"):
+        named = {**dict(zip(("argnames", "argvalues"), marker.args, strict=False)), **marker.kwargs}
+        names = named["argnames"]
+        words = names.split(",") if isinstance(names, str) else names
+        if over in [word.strip() for word in words]:
+            return len(list(named["argvalues"]))
+    return 1
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -119,12 +126,13 @@ def circuit(request: pytest.FixtureRequest) -> Iterator[Circuit]:
 @pytest.fixture
 def judge(request: pytest.FixtureRequest) -> Judge:
     """``judge(measured, expectation, published=...)``: turn numbers into this claim's verdict, once."""
-    from circuit_claims.session import Judge
+    from circuit_claims.judging import Judge
 
     planned = request.node.stash.get(PLANNED, None)
     if planned is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses `judge`, but carries no @claim")
-    return Judge(request.config.stash[SESSION], planned, lambda r: request.node.stash.__setitem__(RESULT, r))
+    seed = request.config.stash[SESSION].options.seed
+    return Judge(planned, seed, lambda result: request.node.stash.__setitem__(RESULT, result))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,18 +6,17 @@ they need when they are asked.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import Control, Design, Evidence, Outcome, Quantifier, Verdict
+from circuit_claims.judge.claim import Outcome, Verdict
 from circuit_claims.judge.ledger import (
     Finding,
     Planned,
@@ -25,101 +24,29 @@ from circuit_claims.judge.ledger import (
     exit_status,
     from_plain,
     planned_from_plain,
+    record_entries,
     settle,
     stale,
 )
 from circuit_claims.judge.record import (
     Comparison,
     Drift,
-    Entry,
     Record,
     RecordError,
     compare,
-    default_tolerance,
     read_record,
     record_path,
     write_record,
 )
+from circuit_claims.under_test import UnderTest, under_test
 
 if TYPE_CHECKING:
-    from circuit_claims.clips.pairs import Pair, PairSet
-    from circuit_claims.judge.expectation import Expectation
     from circuit_claims.measure.circuit import Circuit
-    from circuit_claims.measure.sample import Sample
-    from circuit_claims.models.source import ModelSource
     from circuit_claims.options import Options
 
 PAPER = "paper"
 """The record's name for claims that need no model: arithmetic on the published tables."""
 NOTED = ("torch", "transformers", "decord2", "numpy")
-
-
-class Judge:
-    """The `judge` fixture: hand it a measurement and what is asserted of it, once a test."""
-
-    def __init__(self, session: ClaimSession, planned: Planned, keep: Callable[[Result], None]) -> None:
-        self._session, self._planned, self._keep = session, planned, keep
-        self._done = False
-
-    def __call__(
-        self,
-        measured: Sample,
-        expectation: Expectation,
-        *,
-        published: float | None = None,
-        rounding: float = 0.0,
-        controls: Mapping[str, Sample | Sequence[Sample]] | None = None,
-        equivalence: float = 0.05,
-    ) -> Verdict:
-        """Judge a measurement; the verdict goes to the report and decides the test's outcome.
-
-        `published` is the paper's number in the measurement's unit (fractions: 1.0 is 100 %), `rounding`
-        half a unit of its last digit. `controls` are measurements that a `means` claim has to exceed,
-        pair by pair, or in pairs of their own; several samples are seeds of random weights.
-        A control within `equivalence` of the claim (in its unit) is shown to be no different.
-        """
-        if self._done:
-            raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
-        self._done = True
-        evidence = Evidence(
-            name=measured.name,
-            unit=measured.unit,
-            values=measured.values,
-            pairs=measured.pairs,
-            groups=measured.groups,
-            clips=measured.clips,
-            experiment=dict(measured.experiment),
-            published=published,
-            rounding=rounding,
-            controls=tuple(_control(name, c, measured) for name, c in (controls or {}).items()),
-            equivalence=equivalence,
-            flags=measured.flags,
-            undefined=dict(measured.undefined),
-            artifact=measured.artifact,
-        )
-        from circuit_claims.judge.verdict import decide
-
-        verdict = decide(self._planned.claim, evidence, expectation)
-        self._keep(Result(self._planned, verdict, evidence, expectation))
-        return verdict
-
-
-def _control(name: str, control: Sample | Sequence[Sample], measured: Sample) -> Control:
-    """A control as the judge takes it: several samples are seeds of random weights."""
-    samples = [control] if not isinstance(control, Sequence) else list(control)
-    undefined = next((why for sample in samples for why in sample.undefined.values()), "")
-    if isinstance(control, Sequence):
-        design = Design.SEEDS
-    else:
-        design = Design.PAIRED if control.pairs == measured.pairs else Design.UNPAIRED
-    return Control(
-        name=name,
-        design=design,
-        rows=tuple(sample.values for sample in samples),
-        groups=samples[0].groups,
-        clips=samples[0].clips,
-        undefined=undefined,
-    )
 
 
 class ClaimSession:
@@ -135,8 +62,7 @@ class ClaimSession:
         self.interrupted = False
         self.refused = ""
         """Why a worker refused its input; the controller says it and exits with 4."""
-        self._sources: dict[str, ModelSource] = {}
-        self._pair_sets: dict[str, PairSet] = {}
+        self._tested: dict[str, UnderTest] = {}
         self._records: dict[str, Record] = {}
         self._notes: list[str] = []
         self._lost: list[str] = []
@@ -180,47 +106,17 @@ class ClaimSession:
             seen[key] = item.nodeid
 
     def _find_models(self) -> None:
-        """Sources and pair sets by model name; runs in the controller too, for its header and report."""
-        from circuit_claims.clips.pairs import load_pairs, verify_hashes
-        from circuit_claims.models.checkpoint import locate
-        from circuit_claims.organisms.registry import pairs_of, resolve
-
-        if not any(item.model for item in self.planned):
-            return
-        for name in self.options.models:
-            source = resolve(name)
-            if isinstance(source.location, Path):
-                locate(source)
-            whole = load_pairs(self.options.pairs or pairs_of(source, self.options.cache))
-            verify_hashes(whole)
-            _refuse_other_window(source, whole)
-            self._pair_sets[name] = self._selected(whole)
-            self._sources[name] = source
-
-    def _selected(self, whole: PairSet) -> PairSet:
-        chosen = whole
-        for_globs = self.options.pair_globs
-        if for_globs:
-            names = {pair.name for glob in for_globs for pair in whole.select(glob).pairs}
-            chosen = replace(whole, pairs=tuple(pair for pair in whole.pairs if pair.name in names))
-        if self.options.profile == "smoke":
-            chosen = replace(chosen, pairs=tuple(_one_an_action(chosen.pairs)))
-        if not chosen.pairs:
-            from circuit_claims.clips.errors import ManifestError
-
-            raise ManifestError(
-                whole.path,
-                None,
-                f"no pair is called {' or '.join(for_globs)}; `circuit-claims list pairs` names them",
-            )
-        return chosen
+        """What is under test, by model name; runs in the controller too, for its header and report."""
+        if any(item.model for item in self.planned):
+            for name in self.options.models:
+                self._tested[name] = under_test(name, self.options)
 
     def _find_records(self) -> None:
         if self.options.record == "none":
             if self.options.update or self.options.add:
                 raise RecordError("--circuit-record none: there is no record to write into; name a file")
             return
-        for name in ["", *self._sources]:
+        for name in ["", *self._tested]:
             if not any(item.model == name for item in self.planned):
                 continue
             path = self._record_path(name)
@@ -231,7 +127,7 @@ class ClaimSession:
             record = read_record(path)
             if self.options.update:
                 continue  # read all the same: one that cannot be is refused before anything is measured
-            if record.clips and record.clips != self.clips_hash(name):
+            if record.clips and record.clips != self._clips(name):
                 self._notes.append(
                     f"{record.path.name} rests on other clips than these: {name} is judged without its record"
                 )
@@ -256,16 +152,10 @@ class ClaimSession:
         return (root / here[0] if here else beside("claims")) / "recorded"
 
     def _record_name(self, model: str) -> str:
-        return self._sources[model].record_name if model else PAPER
+        return self._tested[model].source.record_name if model else PAPER
 
-    def clips_hash(self, model: str) -> str:
-        """What the pairs are: a hash of all their clips' hashes; empty without a model."""
-        if not model:
-            return ""
-        digest = hashlib.sha256()
-        for pair in self._pair_sets[model].pairs:
-            digest.update(f"{pair.name} {pair.positive.sha256} {pair.negative.sha256}\n".encode())
-        return digest.hexdigest()[:16]
+    def _clips(self, model: str) -> str:
+        return self._tested[model].clips if model else ""
 
     def header(self) -> str:
         """The line that says what is under test."""
@@ -289,7 +179,7 @@ class ClaimSession:
         quiet = self.worker or self.options.progress == "off"
         with Decoder() as decoder, progress(quiet, capture, reporter) as advance:
             bench = Bench(Store(self.options.cache), decoder, device, self.options.threads, advance)
-            assay = Assay(self._sources[name], self._pair_sets[name], bench)
+            assay = Assay(self._tested[name].source, self._tested[name].pairs, bench)
             yield Circuit(assay)
             self.model_facts[name] = assay.facts_so_far()
 
@@ -428,9 +318,9 @@ class ClaimSession:
             count = write_record(
                 path,
                 model=self._record_name(name),
-                clips=self.clips_hash(name),
+                clips=self._clips(name),
                 noted=self._noted(name),
-                findings=_entries(mine),
+                findings=record_entries(mine),
                 only_new=self.options.add,
             )
             self._closing.append(f"record: {os.path.relpath(path)} ({count} entries written)")
@@ -454,12 +344,12 @@ class ClaimSession:
                 "weights": str(self.model_facts.get(model, {}).get("fingerprint", ""))[:16],
                 "device": _device(self.options.device),
                 "precision": "float32",
-                "sampling": json.dumps(dict(self._pair_sets[model].sampling.as_dict()), sort_keys=True),
+                "sampling": json.dumps(dict(self._tested[model].pairs.sampling.as_dict()), sort_keys=True),
             }
         return noted
 
     def _run(self, seconds: float) -> dict[str, Any]:
-        sets = list(self._pair_sets.values())
+        sets = [tested.pairs for tested in self._tested.values()]
         return {
             "circuit_claims": version("circuit-claims"),
             "seconds": seconds,
@@ -478,65 +368,14 @@ class ClaimSession:
         return [
             {
                 "name": name,
-                "revision": source.revision,
-                "clips": self.clips_hash(name),
+                "revision": tested.source.revision,
+                "clips": self._clips(name),
                 "record": self._records[name].path.name if name in self._records else None,
                 "changed": self._changed(name),
                 **self.model_facts.get(name, {}),
             }
-            for name, source in self._sources.items()
+            for name, tested in self._tested.items()
         ]
-
-
-def _entries(findings: Sequence[Finding]) -> Iterator[tuple[str, str, Entry]]:
-    for finding in findings:
-        yield finding.claim.key, "", _entry(finding.verdict, finding.parts)
-        if finding.claim.quantifier in (Quantifier.EACH, Quantifier.ANY):
-            for part in finding.parts:
-                yield finding.claim.key, part.planned.part, _entry(part.verdict, [part])
-
-
-def _entry(verdict: Verdict, parts: Sequence[Result]) -> Entry:
-    units = [part.evidence.unit for part in parts if part.evidence]
-    tolerance = default_tolerance(units[0], verdict.estimate) if units else None
-    return Entry(
-        verdict.outcome,
-        verdict.reason if verdict.outcome is not Outcome.SUPPORTED else "",
-        verdict.estimate,
-        verdict.bound,
-        tolerance if verdict.estimate is not None else None,
-    )
-
-
-def _one_an_action(pairs: Sequence[Pair]) -> Iterator[Pair]:
-    """The first pair of each action and kind: what the smoke profile measures."""
-    seen: set[tuple[str, str, str | None]] = set()
-    for pair in pairs:
-        key = (pair.action, pair.kind, pair.control)
-        if key not in seen:
-            seen.add(key)
-            yield pair
-
-
-def _refuse_other_window(source: ModelSource, pairs: PairSet) -> None:
-    """A model that takes another number of frames than the pairs sample is refused before it loads."""
-    from circuit_claims.clips.errors import ManifestError
-
-    if not isinstance(source.location, Path):
-        return
-    config = source.location / "config.json"
-    try:
-        frames = json.loads(config.read_text(encoding="utf-8")).get("num_frames")
-    except (OSError, ValueError):
-        return  # the loader says what is wrong with the folder
-    if isinstance(frames, int) and frames != pairs.sampling.frames:
-        raise ManifestError(
-            pairs.path,
-            "sampling",
-            f"it samples {pairs.sampling.frames} frames, but {source.name} takes {frames}; "
-            f"set frames = {frames} under [sampling] (and check that the clips are long enough), "
-            "or name other pairs with --circuit-pairs",
-        )
 
 
 def _device(asked: str) -> str:

@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDED = ROOT / "claims" / "recorded"
 PLANTED = [tomllib.loads(path.read_text())["model"] for path in sorted(RECORDED.glob("planted-*.toml"))]
 EIGHT_PAIRS = [
-    word for glob in ("*-[1-8]", "*-[1-8]-noise", "*-[1-8]-other-clip", "*-other") for word in ("--circuit-pair", glob)
+    word
+    for glob in ("*-[1-8]", "*-[1-8]-noise", "*-[1-8]-other-clip", "*-other")
+    for word in ("--circuit-pair", glob)
 ]
 """Two pairs for each of the four labels, with their controls: planted pairs hardly vary."""
 NULL_SEEDS = (1, 2, 3)

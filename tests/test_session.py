@@ -12,11 +12,12 @@ from circuit_claims.judge.claim import Design, Outcome, Verdict
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.ledger import Result, to_plain
 from circuit_claims.judge.record import RecordError
+from circuit_claims.judging import Judge
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.sample import Sample
 from circuit_claims.models.source import ModelError
 from circuit_claims.options import Options
-from circuit_claims.session import ClaimSession, Judge
+from circuit_claims.session import ClaimSession
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def judged(session):
 
     def judge(measured, expectation, **how) -> Result:
         kept: list[Result] = []
-        Judge(session, planned(a_claim(kind="means")), kept.append)(measured, expectation, **how)
+        Judge(planned(a_claim(kind="means")), 0, kept.append)(measured, expectation, **how)
         (found,) = kept
         return found
 
@@ -100,7 +101,7 @@ def test_a_control_that_is_undefined_says_why(judged):
 
 
 def test_a_second_judgement_is_refused(session):
-    judge = Judge(session, planned(a_claim()), lambda _: None)
+    judge = Judge(planned(a_claim()), 0, lambda _: None)
     judge(sample(), above(0.0))
     with pytest.raises(RuntimeError, match="judges twice; give the second judgement its own test"):
         judge(sample(), above(0.0))

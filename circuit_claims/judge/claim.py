@@ -189,6 +189,8 @@ class Evidence:
     """Pairs for which the measurement does not exist, with the reason (a zero denominator)."""
     artifact: str | None = None
     """Why the number follows from the method, when a detector found that it does."""
+    seed: int = 0
+    """Of the bootstrap."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Items are judged where they run, possibly in several worker processes. Their res
 plain data; the claim's verdict is computed from all its parts, once, and held against the record.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from math import inf
@@ -22,7 +22,7 @@ from circuit_claims.judge.claim import (
     Verdict,
 )
 from circuit_claims.judge.expectation import Expectation
-from circuit_claims.judge.record import Comparison, Drift, Record, compare
+from circuit_claims.judge.record import Comparison, Drift, Entry, Record, compare, default_tolerance
 from circuit_claims.judge.verdict import quantify
 
 
@@ -206,8 +206,6 @@ def to_plain(result: Result) -> dict[str, Any]:
 
 def from_plain(plain: Mapping[str, Any]) -> Result:
     """The inverse of `to_plain`."""
-    from circuit_claims.judge.record import Entry
-
     evidence = plain["evidence"]
     expectation = plain["expectation"]
     comparison = plain["comparison"]
@@ -278,4 +276,25 @@ def _evidence(plain: Mapping[str, Any]) -> Evidence:
                 for control in plain["controls"]
             ),
         }
+    )
+
+
+def record_entries(findings: Sequence[Finding]) -> Iterator[tuple[str, str, Entry]]:
+    """What a record keeps of findings: (claim key, part or empty, entry)."""
+    for finding in findings:
+        yield finding.claim.key, "", _entry(finding.verdict, finding.parts)
+        if finding.claim.quantifier in (Quantifier.EACH, Quantifier.ANY):
+            for part in finding.parts:
+                yield finding.claim.key, part.planned.part, _entry(part.verdict, [part])
+
+
+def _entry(verdict: Verdict, parts: Sequence[Result]) -> Entry:
+    units = [part.evidence.unit for part in parts if part.evidence]
+    tolerance = default_tolerance(units[0], verdict.estimate) if units else None
+    return Entry(
+        verdict.outcome,
+        verdict.reason if verdict.outcome is not Outcome.SUPPORTED else "",
+        verdict.estimate,
+        verdict.bound,
+        tolerance if verdict.estimate is not None else None,
     )

@@ -324,9 +324,9 @@ def contrast(evidence: Evidence, control: Control, level: float, sense: float = 
     rows = [[sense * value for value in row] for row in control.rows]
     groups, clips = evidence.groups or None, evidence.clips or None
     if control.design is Design.SEEDS:
-        return seed_contrast(ours, rows, groups, clips, level)
+        return seed_contrast(ours, rows, groups, clips, level, evidence.seed)
     if control.design is Design.PAIRED:
-        return paired_contrast(ours, rows[0], groups, clips, level)
+        return paired_contrast(ours, rows[0], groups, clips, level, evidence.seed)
     return two_sample_contrast(
         ours, rows[0], groups, control.groups or None, clips, control.clips or None, level
     )
@@ -354,7 +354,7 @@ def _interval(values: Sequence[float], evidence: Evidence, level: float) -> "Int
         ends = binomtest(yes, n).proportion_ci(level, method="exact")
         sd = (yes / n * (1 - yes / n)) ** 0.5
         return Interval(yes / n, float(ends.low), float(ends.high), level, n, "exact binomial", sd)
-    return interval(values, evidence.groups or None, evidence.clips or None, level=level)
+    return interval(values, evidence.groups or None, evidence.clips or None, level=level, seed=evidence.seed)
 
 
 def _capital(words: str) -> str:

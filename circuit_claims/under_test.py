@@ -1,0 +1,100 @@
+"""What a run tests: a model with its pairs, checked before any weights load."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from circuit_claims.clips.pairs import Pair, PairSet
+    from circuit_claims.models.source import ModelSource
+    from circuit_claims.options import Options
+
+
+@dataclass(frozen=True)
+class UnderTest:
+    """One model on the pairs that were selected for it."""
+
+    source: ModelSource
+    pairs: PairSet
+
+    @property
+    def clips(self) -> str:
+        """What the pairs are: a hash of their names and of all their clips' hashes."""
+        digest = hashlib.sha256()
+        for pair in self.pairs.pairs:
+            digest.update(f"{pair.name} {pair.positive.sha256} {pair.negative.sha256}\n".encode())
+        return digest.hexdigest()[:16]
+
+
+def under_test(name: str, options: Options) -> UnderTest:
+    """Find a model and its pairs, and check what can be known without loading either.
+
+    Raises:
+        ModelError, ManifestError, SamplingError: each says what is wrong and what to do.
+    """
+    from circuit_claims.clips.pairs import load_pairs, verify_hashes
+    from circuit_claims.models.checkpoint import locate
+    from circuit_claims.organisms.registry import pairs_of, resolve
+
+    source = resolve(name)
+    if isinstance(source.location, Path):
+        locate(source)
+    whole = load_pairs(options.pairs or pairs_of(source, options.cache))
+    verify_hashes(whole)
+    _refuse_other_window(source, whole)
+    return UnderTest(source, _selected(whole, options))
+
+
+def _selected(whole: PairSet, options: Options) -> PairSet:
+    """The pairs that ``--circuit-pair`` and the profile select."""
+    chosen = whole
+    if options.pair_globs:
+        names = {pair.name for glob in options.pair_globs for pair in whole.select(glob).pairs}
+        chosen = replace(whole, pairs=tuple(pair for pair in whole.pairs if pair.name in names))
+    if options.profile == "smoke":
+        chosen = replace(chosen, pairs=tuple(_one_an_action(chosen.pairs)))
+    if not chosen.pairs:
+        from circuit_claims.clips.errors import ManifestError
+
+        raise ManifestError(
+            whole.path,
+            None,
+            f"no pair is called {' or '.join(options.pair_globs)}; `circuit-claims list pairs` names them",
+        )
+    return chosen
+
+
+def _one_an_action(pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """The first pair of each action and kind: what the smoke profile measures."""
+    seen: set[tuple[str, str, str | None]] = set()
+    for pair in pairs:
+        key = (pair.action, pair.kind, pair.control)
+        if key not in seen:
+            seen.add(key)
+            yield pair
+
+
+def _refuse_other_window(source: ModelSource, pairs: PairSet) -> None:
+    """A model that takes another number of frames than the pairs sample is refused before it loads."""
+    from circuit_claims.clips.errors import ManifestError
+
+    if not isinstance(source.location, Path):
+        return
+    config = source.location / "config.json"
+    try:
+        frames = json.loads(config.read_text(encoding="utf-8")).get("num_frames")
+    except (OSError, ValueError):
+        return  # the loader says what is wrong with the folder
+    if isinstance(frames, int) and frames != pairs.sampling.frames:
+        raise ManifestError(
+            pairs.path,
+            "sampling",
+            f"it samples {pairs.sampling.frames} frames, but {source.name} takes {frames}; "
+            f"set frames = {frames} under [sampling] (and check that the clips are long enough), "
+            "or name other pairs with --circuit-pairs",
+        )
