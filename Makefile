@@ -43,7 +43,8 @@ TRUTH_PAIRS := --circuit-pair '*-[1-8]' --circuit-pair '*-[1-8]-noise' --circuit
 TRUTH := $(shell sed -n 's/^model = "\(planted:[^"]*\)"/--circuit-model \1/p' claims/recorded/planted-*.toml)
 truth-table: $(STAMP) ## judge the models with a known answer and write docs/truth-table.md (10 to 20 minutes)
 	-$(BIN)/python -m pytest claims/ $(TRUTH) $(TRUTH_PAIRS) --circuit-report-dir reports/truth -q --tb=no -n 2
-	$(BIN)/python -m circuit_claims.report.truth reports/truth/latest.json claims/recorded docs/truth-table.md
+	-$(BIN)/python -m pytest claims/ $(TRUTH) --circuit-claim '*-label/reproduces' --circuit-report-dir reports/labels -q --tb=no -n 2
+	$(BIN)/python -m circuit_claims.report.truth reports/truth/latest.json reports/labels/latest.json claims/recorded docs/truth-table.md
 
 organism: $(STAMP) ## render the clips and train the embedded models again (about an hour)
 	$(BIN)/python -m circuit_claims.organisms.make all

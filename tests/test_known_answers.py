@@ -37,9 +37,13 @@ def run_claims(tmp_path: Path, models: list[str], *options: str) -> dict:
 
 
 def test_every_planted_circuit_is_found_and_every_decoy_refused(tmp_path):
-    report = run_claims(tmp_path, PLANTED, *EIGHT_PAIRS)
+    # Shares of yes and no need all 24 pairs, and no sweep.
+    reports = [
+        run_claims(tmp_path, PLANTED, *EIGHT_PAIRS),
+        run_claims(tmp_path, PLANTED, "--circuit-claim", "*-label/reproduces"),
+    ]
 
-    table = cells(report, RECORDED)
+    table = cells(reports, RECORDED)
     assert {cell.model for cell in table} == set(PLANTED)
     broken = [
         f"{cell.model} {cell.key}: predicted {cell.predicted.verdict}, found {cell.found}. {cell.sentence}"

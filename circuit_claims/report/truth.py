@@ -1,6 +1,6 @@
 """The truth table: what was predicted of models with a known answer, and what the suite found.
 
-    python -m circuit_claims.report.truth reports/truth/latest.json claims/recorded docs/truth-table.md
+    python -m circuit_claims.report.truth REPORT.json ... claims/recorded docs/truth-table.md
 
 Predictions are records written by hand, before the model was run. One that was changed since keeps its
 first value and the reason. Exit status 1 where a cell does not hold.
@@ -42,8 +42,13 @@ class Cell:
         return self.found == str(self.predicted.verdict)
 
 
-def cells(report: Mapping[str, Any], folder: Path) -> list[Cell]:
-    """Every predicted cell of the models in a report."""
+def cells(reports: Sequence[Mapping[str, Any]], folder: Path) -> list[Cell]:
+    """Every predicted cell of the models in some reports; a later report's finding replaces an earlier's."""
+    found = {(cell.model, cell.key): cell for report in reports for cell in _cells(report, folder)}
+    return list(found.values())
+
+
+def _cells(report: Mapping[str, Any], folder: Path) -> list[Cell]:
     made = []
     for model in dict.fromkeys(entry["model"] for entry in report["claims"] if entry["model"]):
         path = record_path(folder, model)
@@ -110,8 +115,8 @@ def _letter(cell: Cell | None) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page; 1 where a cell does not hold."""
-    report, folder, page = (Path(argument) for argument in arguments)
-    table = cells(read(report), folder)
+    *reports, folder, page = (Path(argument) for argument in arguments)
+    table = cells([read(report) for report in reports], folder)
     page.write_text(render(table), encoding="utf-8")
     broken = [cell for cell in table if not cell.holds]
     print(f"{page}: {len(table)} cells, {len(broken)} do not hold")
