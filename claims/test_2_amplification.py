@@ -5,9 +5,9 @@ every model, so the scientific reading asks whether the delta grows *relative to
 where a difference from a control is a ratio of growths.
 """
 
-from published import NB_DELTA
-
 from circuit_claims import above, anything, claim
+
+from .published import NB_DELTA
 
 MATTERS = 0.05
 """In log units: a growth, or a change of growth, of less than 5 % is none (the paper's is 169 %)."""

@@ -5,9 +5,9 @@ last block, which is flagged, because all but one of those tokens reach no logit
 scores any perturbation. `means` takes the projection at the vector that the classifier reads.
 """
 
-from published import E1_ATTENTION, E1_MLP, E3_ATTENTION, E3_MLP, E3_ROUNDING, each_layer
-
 from circuit_claims import above, attn_out, below, between, claim, mlp_out
+
+from .published import E1_ATTENTION, E1_MLP, E3_ATTENTION, E3_MLP, E3_ROUNDING, each_layer
 
 PAPER = {"metric": "norm_ratio", "readout": "tokens"}
 ALL = 0.95

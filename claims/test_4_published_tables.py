@@ -1,11 +1,12 @@
 """Does the paper's text agree with the paper's own tables? Arithmetic on published numbers, no model."""
 
 import pytest
-from published import E1_ATTENTION, E1_MLP, E3_ATTENTION, E3_DELTA_STATED, E3_MLP, NB_DELTA, each_layer
 
 from circuit_claims import above, between, claim, exactly
 from circuit_claims.judge.claim import Kind
 from circuit_claims.measure.sample import Sample
+
+from .published import E1_ATTENTION, E1_MLP, E3_ATTENTION, E3_DELTA_STATED, E3_MLP, NB_DELTA, each_layer
 
 EXACT = {"kind": Kind.EXACT, "scope": "exact"}
 

@@ -6,9 +6,10 @@ is consistent with the published distance from 100.
 """
 
 import pytest
-from published import LAYERS
 
 from circuit_claims import above, below, claim, mlp_out, resid_post
+
+from .published import LAYERS
 
 PAPER = {"metric": "norm_ratio", "readout": "tokens"}
 SITES = {"resid_post": (resid_post, below(1e-4)), "mlp_out": (mlp_out, above(1e-3))}
