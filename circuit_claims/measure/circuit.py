@@ -9,11 +9,13 @@ that needs a measurement makes it for all pairs (`assay.py`); everything after t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
+from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.growth import TraceQuestions
 from circuit_claims.measure.questions import (
     INERT,
@@ -26,6 +28,9 @@ from circuit_claims.measure.questions import (
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out
+
+if TYPE_CHECKING:
+    from circuit_claims.measure.assay import Assay
 
 
 class Circuit(TraceQuestions):
@@ -112,13 +117,17 @@ class Circuit(TraceQuestions):
         )
 
     def label_kept(self) -> Sample:
-        """In which share of windows both clips of a pair keep the right label (this window and `WINDOWS`)."""
-        windows = [self._assay, *(self._assay.shifted(by) for by in WINDOWS)]
+        """In which share of windows both clips of a pair keep the right label (this window and `WINDOWS`).
+
+        A window that does not fit into a pair's clips is left out of that pair's share.
+        """
+        windows = [self._assay, *self._windows()]
         tops_of = [window.measured("labels", "outcome", {}) for window in windows]
 
         def share(pair: Pair) -> float:
             wanted = self._label(pair)
-            kept = [set(tops[pair.name].values()) == {wanted} for tops in tops_of]
+            tops = [tops[pair.name] for tops in tops_of if "outside" not in tops[pair.name]]
+            kept = [set(top.values()) == {wanted} for top in tops]
             return kept.count(True) / len(kept)
 
         return self._sample(
@@ -126,8 +135,13 @@ class Circuit(TraceQuestions):
             "fraction",
             "outcome",
             share,
-            {"readout": "top label", "windows": f"{len(windows)}, both clips moved together"},
+            {"readout": "top label", "windows": f"up to {len(windows)}, both clips moved together"},
         )
+
+    def _windows(self) -> Iterator[Assay]:
+        for by in WINDOWS:
+            with suppress(SamplingError):  # it would begin before the clips do
+                yield self._assay.shifted(by)
 
     def calibration(self, check: str) -> Sample:
         """A check whose answer is known beforehand, as measured on each outcome pair.
@@ -165,6 +179,8 @@ class Circuit(TraceQuestions):
 
         def ratio(pair: Pair) -> float:
             found = measured[pair.name]
+            if "outside" in found:
+                raise UndefinedRecovery(f"the clip has no window {shift} frames later ({found['outside']})")
             if not found["denominator"]:
                 raise UndefinedRecovery("the donor does not differ from the shifted recipient (x/0)")
             return float(found["numerator"] / found["denominator"])

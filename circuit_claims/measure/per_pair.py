@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
+from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure import calibration
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.patching import patch, sweep
@@ -85,27 +86,32 @@ def _projection(norms: Norms) -> float | None:
         return None
 
 
-def _drift(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, float]:
+def _drift(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, float | str]:
     """Numerator and denominator of a norm ratio whose recipients come from two windows of one clip.
 
     ``mean_t ||patched - failure||`` and ``mean_t ||success - later||``, over all tokens of the last block.
     """
     model, site = assay.model(), parse_site(params["site"])
     success, failure = assay.success(pair), assay.failure(pair)
-    later = assay.pixels(assay.window(pair, False, shift=int(params["shift"])))
+    try:
+        later = assay.pixels(assay.window(pair, False, shift=int(params["shift"])))
+    except SamplingError as why:
+        return {"outside": str(why)}
     numerator = patch(model, success, failure, [site]).norms["tokens"].mean_d
     denominator = patch(model, success, later, [site]).norms["tokens"].mean_D
     return {"numerator": numerator, "denominator": denominator}
 
 
-def _labels(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, int]:
-    """The top label of each clip."""
+def _labels(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, int | str]:
+    """The top label of each clip; or that this window does not fit into the clips."""
     from circuit_claims.models.residual import run
 
-    tops = {}
-    for role, pixels in (("success", assay.success(pair)), ("failure", assay.failure(pair))):
-        tops[role] = int(run(assay.model(), pixels[None].to(assay.bench.device)).logits[0].argmax())
-    return tops
+    try:
+        clips = {"success": assay.success(pair), "failure": assay.failure(pair)}
+    except SamplingError as why:
+        return {"outside": str(why)}
+    on_device = {role: pixels[None].to(assay.bench.device) for role, pixels in clips.items()}
+    return {role: int(run(assay.model(), clip).logits[0].argmax()) for role, clip in on_device.items()}
 
 
 MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {
