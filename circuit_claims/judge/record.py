@@ -296,7 +296,7 @@ def write_record(
                 elif name in home:
                     del home[name]
         written += 1
-    _replace(path, tomlkit.dumps(document))
+    write_whole(path, tomlkit.dumps(document))
     return written
 
 
@@ -311,7 +311,8 @@ def _fields(entry: Entry) -> dict[str, Any]:
     return fields
 
 
-def _replace(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Put a text in a file's place at once: a killed run leaves the old one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -5,8 +5,6 @@ six significant digits and NaN does not exist, so that two reports differ where 
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from circuit_claims.judge.claim import Evidence, Outcome
 from circuit_claims.judge.ledger import Finding, Result
+from circuit_claims.judge.record import write_whole
 
 NAME = "circuit-claims/report"
 VERSION = 1
@@ -152,17 +151,7 @@ def _rounded(value: Any) -> Any:
 
 def write(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report atomically: a killed run leaves the old one whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(report, out, indent=2, ensure_ascii=False, allow_nan=False)
-            out.write("\n")
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read(path: Path) -> dict[str, Any]:
