@@ -114,8 +114,8 @@ store = Store(sys.argv[1])
 bench = assay.Bench(store, SimpleNamespace())
 cold = assay.Assay(source, pairs, bench)
 for pair in cold.chosen("outcome"):
-    store.put(cold._key("labels", {}, pair), {"success": 1, "failure": 1})
-found = assay.Assay(source, pairs, bench).measured("labels", "outcome", {})
+    store.put(cold._key("per_pair.labels", {}, pair), {"success": 1, "failure": 1})
+found = assay.Assay(source, pairs, bench).measured("per_pair.labels", "outcome", {})
 assert len(found) == 32, len(found)
 heavy()
 """

@@ -1,8 +1,9 @@
 """The assay: one model on one set of pairs, and a store. It measures each pair once.
 
-A measurement is asked for by name and parameters. What is in memory or in the store is read; the rest
-is measured pair by pair, under a progress report, and kept. A run that is killed goes on from there,
-and several processes share the pairs. A warm run loads neither torch nor the model.
+A measurement is asked for by name (its module and what the module calls it) and parameters. What is in
+memory or in the store is read; the rest is measured pair by pair, under a progress report, and kept. A run
+that is killed goes on from there, and several processes share the pairs. A warm run loads neither torch nor
+the model.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair, PairKind, PairSet
+from circuit_claims.measure.code_hash import PACKAGE, code_hash
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
-from circuit_claims.measure.store import Store, code_hash, versions
+from circuit_claims.measure.store import Store, versions
 from circuit_claims.models.checkpoint import fingerprint
 
 if TYPE_CHECKING:
@@ -96,7 +99,11 @@ class Assay:
         return chosen
 
     def measured(self, what: str, pairs: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """A measurement of `per_pair.MEASUREMENTS` for every chosen pair, by the pair's name."""
+        """A measurement for every chosen pair, by the pair's name.
+
+        `what` is `module.name`: `MEASUREMENTS[name]` of that module of this room makes it, and is imported
+        only where something is missing. Its code, and the code that it imports, is in the key.
+        """
         done = self._measured.setdefault(f"{what} {sorted(params.items())}", {})
         missing = []
         for pair in self.chosen(pairs):
@@ -115,9 +122,8 @@ class Assay:
         self, what: str, params: Mapping[str, Any], missing: list[Pair], done: dict[str, Any]
     ) -> None:
         """Measure what is missing: first the pairs that no other process measures, then wait for theirs."""
-        from circuit_claims.measure import per_pair
-
-        function = per_pair.MEASUREMENTS[what]
+        module, name = what.split(".")
+        function = import_module(f"{PACKAGE}.measure.{module}").MEASUREMENTS[name]
         self.facts()
         busy: list[Pair] = []
         count = 0
@@ -130,24 +136,23 @@ class Assay:
                     continue
                 done[pair.name] = found
                 count += 1
-                self.bench.progress(f"{what} of {self.name}", count, len(missing))
+                self.bench.progress(f"{name} of {self.name}", count, len(missing))
 
-    def _key(self, what: str, params: Mapping[str, Any], pair: Pair | None) -> dict[str, Any]:
+    def _key(self, what: str, params: Mapping[str, Any], pair: Pair) -> dict[str, Any]:
         """Everything that a number depends on: a change of any is a new measurement."""
         if not self._fingerprint:
             self._fingerprint = fingerprint(self.source)
-        clips = [] if pair is None else [pair.positive.sha256, pair.negative.sha256]
         return {
             "measurement": what,
             "params": dict(params),
             "weights": self._fingerprint,
-            "clips": clips,
+            "clips": [pair.positive.sha256, pair.negative.sha256],
             "sampling": dict(self.pairs.sampling.as_dict()),
             "device": self.bench.device,
             "precision": "float32",
             "threads": self.bench.threads,
             "versions": versions(),
-            "code": code_hash(),
+            "code": code_hash(f"measure.{what.split('.')[0]}"),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -164,7 +169,7 @@ class Assay:
 
                 return per_pair.describe(self, first)
 
-            found = self.bench.store.once(self._key("facts", {}, first), describe, wait=True)
+            found = self.bench.store.once(self._key("per_pair.facts", {}, first), describe, wait=True)
             assert found is not None
             self._facts = {"fingerprint": self._fingerprint, **found}
         identity = self._facts["identity"]

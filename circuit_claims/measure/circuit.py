@@ -122,7 +122,7 @@ class Circuit(TraceQuestions):
         A window that does not fit into a pair's clips is left out of that pair's share.
         """
         windows = [self._assay, *self._windows()]
-        tops_of = [window.measured("labels", "outcome", {}) for window in windows]
+        tops_of = [window.measured("per_pair.labels", "outcome", {}) for window in windows]
 
         def share(pair: Pair) -> float:
             wanted = self._label(pair)
@@ -148,7 +148,7 @@ class Circuit(TraceQuestions):
 
         `null patch`, `identity patch`, `attention at CLS`, `final patch tokens`, `direct shares`.
         """
-        measured = self._assay.measured("calibration", "outcome", {})
+        measured = self._assay.measured("per_pair.calibration", "outcome", {})
         unit = "logits" if check == "final patch tokens" else "fraction"
 
         def value(pair: Pair) -> float:
@@ -175,7 +175,7 @@ class Circuit(TraceQuestions):
         Numerator: patched minus recipient. Denominator: donor minus the recipient sampled `shift` source
         frames later, as when a clip is loaded, and its random window drawn, once for each.
         """
-        measured = self._assay.measured("drift", "outcome", {"site": site.key, "shift": shift})
+        measured = self._assay.measured("per_pair.drift", "outcome", {"site": site.key, "shift": shift})
 
         def ratio(pair: Pair) -> float:
             found = measured[pair.name]
@@ -201,4 +201,4 @@ class Circuit(TraceQuestions):
     def _sweeps(self, direction: str, pairs: str) -> dict[str, Any]:
         # Whole streams, and all tokens of the last block, are read of the model under test only.
         tokens = direction in (SUFFICIENCY, NECESSITY) and not self._control
-        return self._assay.measured("sweep", pairs, {"control": direction, "tokens": tokens})
+        return self._assay.measured("per_pair.sweep", pairs, {"control": direction, "tokens": tokens})

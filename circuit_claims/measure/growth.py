@@ -32,7 +32,7 @@ class TraceQuestions(Questions):
         the growth is ``n_end / n_start``, both after their block. Relative growth divides ``n_l`` by the
         mean norm of the two streams first, so that a stream that merely grows longer grows by 1.
         """
-        traces = self._assay.measured("trace", pairs, {"control": control})
+        traces = self._assay.measured("per_pair.trace", pairs, {"control": control})
 
         def ratio(pair: Pair) -> float:
             trace = traces[pair.name]
@@ -63,7 +63,7 @@ class TraceQuestions(Questions):
         self, layer: int, *, of: str = "tokens", pairs: str = "outcome", control: str = SUFFICIENCY
     ) -> Sample:
         """How far the two streams are apart after a block, relative to their mean norm."""
-        traces = self._assay.measured("trace", pairs, {"control": control})
+        traces = self._assay.measured("per_pair.trace", pairs, {"control": control})
         return self._sample(
             f"relative delta after layer {layer}",
             "fraction",
@@ -79,7 +79,7 @@ class TraceQuestions(Questions):
         ``(log r_l - log r_l-1) - (log r_l-1 - log r_l-2)``, with r_l the relative delta after block l: above
         zero where a rise starts at block l, zero in a smooth exponential and where nothing grows.
         """
-        traces = self._assay.measured("trace", pairs, {"control": SUFFICIENCY})
+        traces = self._assay.measured("per_pair.trace", pairs, {"control": SUFFICIENCY})
 
         def second_difference(pair: Pair) -> float:
             heights = [
@@ -100,7 +100,7 @@ class TraceQuestions(Questions):
 
     def labels(self, *, right: bool = False, pairs: str = "outcome") -> Sample:
         """Whether both clips of a pair get the same label (or, with `right`, both the right one)."""
-        traces = self._assay.measured("trace", pairs, {"control": SUFFICIENCY})
+        traces = self._assay.measured("per_pair.trace", pairs, {"control": SUFFICIENCY})
 
         def same(pair: Pair) -> float:
             tops = [traces[pair.name]["top_positive"], traces[pair.name]["top_negative"]]

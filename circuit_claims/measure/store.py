@@ -8,7 +8,6 @@ a broken hook or another version of transformers is never judged from old number
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
@@ -20,8 +19,6 @@ from typing import Any
 
 FORMAT = 1
 """Of an entry's file. A change makes every older entry a miss."""
-MEASURED_BY = ("clips", "models", "measure")
-"""The rooms whose source code a number depends on."""
 DEPENDENCIES = ("torch", "transformers", "decord2", "numpy")
 
 
@@ -119,18 +116,6 @@ class Store:
 def key_of(fields: Mapping[str, Any]) -> str:
     """The key of an entry: sha256 of its fields as canonical JSON. Raises ValueError for NaN."""
     return _sha256(_canonical(fields))
-
-
-@functools.cache
-def code_hash(package: Path | None = None) -> str:
-    """A sha256 of the source code that makes the numbers: `clips`, `models` and `measure`."""
-    root = package or Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for room in MEASURED_BY:
-        for path in sorted((root / room).rglob("*.py")):
-            digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

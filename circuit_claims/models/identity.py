@@ -71,6 +71,11 @@ class IdentityReport:
     """||logits of the loop - those of Hugging Face|| / ||the latter||."""
     rows: float
     """Largest relative difference between a write at the tokens that are read and the same write at all."""
+    heads: float
+    """Largest relative difference between an attention's write at the tokens that are read and the sum over
+    its heads (pattern, values and output slice) plus its bias."""
+    frozen: float
+    """||A cls + b - logits|| / ||logits|| of the readout with the norm's scale frozen."""
     sites: tuple[SiteCheck, ...]
 
     @property
@@ -84,6 +89,10 @@ class IdentityReport:
         found = [failure for check in self.sites for failure in _failures(check)]
         if self.logits > AGREEMENT:
             found.insert(0, f"the loop's logits are not Hugging Face's (off by {self.logits:.3g})")
+        if self.heads > AGREEMENT:
+            found.insert(0, f"the heads of an attention do not sum to its write (off by {self.heads:.3g})")
+        if self.frozen > AGREEMENT:
+            found.insert(0, f"the readout with its norm frozen gives other logits (by {self.frozen:.3g})")
         if self.rows > AGREEMENT:
             found.insert(0, f"the last attention differs at the tokens that are read (by {self.rows:.3g})")
         return tuple(found)
@@ -149,6 +158,8 @@ def check_identities(
             model=model.name,
             logits=_relative(run(model, recipient_clip).logits, own.logits),
             rows=_rows_error(model, recipient_clip),
+            heads=_heads_error(model, recipient_clip),
+            frozen=_frozen_error(model, recipient_clip),
             sites=tuple(checks),
         )
 
@@ -284,6 +295,30 @@ def _rows_error(model: ResidualModel, clip: Tensor) -> float:
             worst = max(worst, _relative(write.at(resid, model.reads), whole[:, model.reads]))
         resid = resid + whole
     return worst
+
+
+def _heads_error(model: ResidualModel, clip: Tensor) -> float:
+    """Every attention at the tokens that are read, put together from its heads."""
+    resid = model.embed(clip)
+    worst = 0.0
+    for write in model.writes:
+        whole = write(resid)
+        if write.heads is not None:
+            heads = write.heads
+            from_pattern = heads.pattern(resid, model.reads) @ heads.values(resid)
+            for mixed in (from_pattern, heads.mix(resid, resid, model.reads)):
+                summed = heads.writes(mixed).sum(dim=1) + heads.bias
+                worst = max(worst, _relative(summed, whole[:, model.reads]))
+        resid = resid + whole
+    return worst
+
+
+def _frozen_error(model: ResidualModel, clip: Tensor) -> float:
+    resid = model.embed(clip)
+    for write in model.writes:
+        resid = resid + write(resid)
+    linear, constant = model.frozen_readout(resid)
+    return _relative(linear @ model.cls(resid)[0].double() + constant, model.readout(resid).logits[0])
 
 
 def _failures(check: SiteCheck) -> list[str]:

@@ -29,6 +29,33 @@ CLS_ROW = slice(0, 1)
 
 
 @dataclass(frozen=True)
+class Heads:
+    """An attention taken apart: which token reads which, what is read, and what each head makes of it.
+
+    With A the pattern, V the values and O_h the slice of the output projection that head h writes through,
+
+        attention(resid) = sum_h A_h V_h O_h + bias
+
+    The full pattern of a long clip does not fit into memory: ask for it at a few rows (`CLS_ROW`).
+    """
+
+    pattern: Callable[[Tensor, slice], Tensor]
+    """The stream, query rows -> attention weights `[batch, head, row, token]`; each row sums to 1."""
+    values: Callable[[Tensor], Tensor]
+    """The stream -> values `[batch, head, token, d_head]`."""
+    mix: Callable[[Tensor, Tensor, slice], Tensor]
+    """Stream of queries and keys, stream of values, query rows -> `[batch, head, row, d_head]`: A V."""
+    output: Tensor
+    """`[head, d_head, d_model]`: what a head's mixed values are multiplied with to become its write."""
+    bias: Tensor
+    """`[d_model]`: what the attention adds whatever it reads; belongs to no head."""
+
+    def writes(self, mixed: Tensor) -> Tensor:
+        """Mixed values `[batch, head, row, d_head]` -> each head's write `[batch, head, row, d_model]`."""
+        return torch.einsum("bhrk,hkd->bhrd", mixed, self.output)
+
+
+@dataclass(frozen=True)
 class Write:
     """One addition to the stream: what an attention or an MLP of a block adds to what it reads."""
 
@@ -42,6 +69,8 @@ class Write:
     """The stream `[batch, token, d_model]` -> the write, of the same shape, without the residual."""
     at_rows: Callable[[Tensor, slice], Tensor] | None = None
     """The same write at a few tokens only, where that is cheaper than all of it."""
+    heads: Heads | None = None
+    """The attention's heads; None for an MLP."""
 
     def __call__(self, resid: Tensor) -> Tensor:
         """The write at every token `[batch, token, d_model]`."""
@@ -111,6 +140,10 @@ class ResidualModel:
     """Height and width of one frame in pixels."""
     preprocess: Callable[[np.ndarray], Tensor]
     """frames uint8 `[frame, h, w, 3]` (any size) -> pixels float32 `[frame, 3, image_size, image_size]`."""
+    frozen_readout: Callable[[Tensor], tuple[Tensor, Tensor]]
+    """The last stream `[1, token, d_model]` -> (A `[label, d_model]`, b `[label]`), both float64: the readout
+    with the final norm's scale frozen as it is for this stream, so that ``logits == A @ cls(stream) + b`` and
+    what each write added to CLS has a share of its own. Another stream has another A."""
     fingerprint: str
     """What the weights, the configuration and the preprocessing are, as a sha256."""
     reads: slice = field(default_factory=lambda: CLS_ROW)

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from circuit_claims.models.residual import CLS_ROW, HookPoint, Readout, Reference, ResidualModel, Write
+from circuit_claims.models.residual import (
+    CLS_ROW,
+    Heads,
+    HookPoint,
+    Readout,
+    Reference,
+    ResidualModel,
+    Write,
+)
 from circuit_claims.models.sites import Site, attn_out, mlp_out, resid_mid, resid_post, resid_pre
 from circuit_claims.models.source import ModelError
 
@@ -105,6 +113,15 @@ def vivit_residual(
         summary = final_norm(resid)[:, 0]
         return Readout(logits=classifier(summary), summary=summary)
 
+    def frozen_readout(resid: Tensor) -> tuple[Tensor, Tensor]:
+        # LayerNorm is (x - mean) / scale * weight + bias; with the scale held, all of it is linear in x.
+        cls = resid[0, 0].double()
+        scale = (cls.var(unbiased=False) + final_norm.eps).sqrt()
+        weighted = classifier.weight.double() * final_norm.weight.double()
+        centred = weighted - weighted.mean(dim=1, keepdim=True)
+        constant = classifier.weight.double() @ final_norm.bias.double() + classifier.bias.double()
+        return centred / scale, constant
+
     def reference_logits(pixels: Tensor) -> Tensor:
         logits: Tensor = hf_model(pixel_values=pixels).logits
         return logits
@@ -125,6 +142,7 @@ def vivit_residual(
         frames=config.num_frames,
         image_size=height,
         preprocess=preprocess,
+        frozen_readout=frozen_readout,
         fingerprint=fingerprint,
         reads=CLS_ROW,
         device=str(hf_model.device),
@@ -155,6 +173,7 @@ def _writes(table: VivitTable, layer: int, block: nn.Module) -> tuple[Write, Wri
             resid_mid(layer),
             lambda resid: _chain(attention, resid),
             lambda resid, rows: _attention_at(attention, table.parts, resid, rows),
+            _heads(attention, table.parts),
         ),
         Write(layer, "mlp", mlp_out(layer), resid_post(layer), lambda resid: _chain(mlp, resid)),
     )
@@ -170,21 +189,46 @@ def _chain(modules: list[nn.Module], value: Tensor) -> Tensor:
 
 def _attention_at(chain: list[nn.Module], parts: AttentionParts, resid: Tensor, rows: slice) -> Tensor:
     """The attention's write for the queries `rows`: O softmax(q k^T / sqrt(d_head)) v, keys of all tokens."""
+    mixed = _heads(chain, parts).mix(resid, resid, rows)
+    out: Tensor = chain[-1].get_submodule(parts.output)(mixed.transpose(1, 2).flatten(2))
+    return out
+
+
+def _heads(chain: list[nn.Module], parts: AttentionParts) -> Heads:
+    """An attention taken apart at its own four maps."""
     *norms, attention = chain
-    normed = _chain(norms, resid)
-    query, key, value, output = (
-        attention.get_submodule(path) for path in (parts.query, parts.key, parts.value, parts.output)
-    )
+    query, key, value = (attention.get_submodule(path) for path in (parts.query, parts.key, parts.value))
+    output: Any = attention.get_submodule(parts.output)
     config: Any = attention.config
     n_heads = config.num_attention_heads
 
-    def heads(flat: Tensor) -> Tensor:
+    def split(flat: Tensor) -> Tensor:
         return flat.view(*flat.shape[:-1], n_heads, -1).transpose(1, 2)
 
-    q, k, v = heads(query(normed[:, rows])), heads(key(normed)), heads(value(normed))
-    mixed = scaled_dot_product_attention(q, k, v)
-    out: Tensor = output(mixed.transpose(1, 2).flatten(2))
-    return out
+    def queries_and_keys(resid: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        normed = _chain(norms, resid)
+        return split(query(normed[:, rows])), split(key(normed))
+
+    def pattern(resid: Tensor, rows: slice) -> Tensor:
+        q, k = queries_and_keys(resid, rows)
+        weights: Tensor = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).softmax(dim=-1)
+        return weights
+
+    def values(resid: Tensor) -> Tensor:
+        return split(value(_chain(norms, resid)))
+
+    def mix(reading: Tensor, read: Tensor, rows: slice) -> Tensor:
+        q, k = queries_and_keys(reading, rows)
+        return scaled_dot_product_attention(q, k, values(read))
+
+    weight = output.weight.detach()
+    return Heads(
+        pattern,
+        values,
+        mix,
+        output=weight.T.reshape(n_heads, -1, weight.shape[0]),
+        bias=weight.new_zeros(weight.shape[0]) if output.bias is None else output.bias.detach(),
+    )
 
 
 def _hook_points(table: VivitTable, blocks: list[nn.Module]) -> Mapping[Site, HookPoint]:

@@ -34,7 +34,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from circuit_claims.models.residual import Readout, ResidualModel, Write
+from circuit_claims.models.residual import Heads, Readout, ResidualModel, Write
 from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post
 
 
@@ -82,15 +82,41 @@ def _readout(resid: Tensor) -> Readout:
     return Readout(logits=torch.stack([u + v, u - v], dim=-1), summary=2 * resid[:, 0])
 
 
+def _one_head(read: int, written: int) -> Heads:
+    """A head that sums coordinate `read` over all tokens into `written`; its pattern is all ones."""
+
+    def pattern(resid: Tensor, rows: slice) -> Tensor:
+        count = resid.shape[1]
+        return torch.ones(len(resid), 1, count, count)[:, :, rows]
+
+    def values(resid: Tensor) -> Tensor:
+        return resid[:, None, :, read : read + 1]
+
+    output = torch.zeros(1, 1, 2)
+    output[0, 0, written] = 1.0
+    return Heads(
+        pattern,
+        values,
+        lambda reading, of, rows: pattern(reading, rows) @ values(of),
+        output,
+        torch.zeros(2),
+    )
+
+
+def _frozen_readout(_resid: Tensor) -> tuple[Tensor, Tensor]:
+    """The toy has no norm: logits (u + v, u - v)."""
+    return torch.tensor([[1.0, 1.0], [1.0, -1.0]]).double(), torch.zeros(2).double()
+
+
 def integer_toy(**changes: Any) -> ResidualModel:
     """The toy; `changes` replace its fields."""
     fields: dict[str, Any] = {
         "name": "toy",
         "embed": _embed,
         "writes": (
-            Write(0, "attn", attn_out(0), resid_mid(0), _attn_0),
+            Write(0, "attn", attn_out(0), resid_mid(0), _attn_0, heads=_one_head(0, 1)),
             Write(0, "mlp", mlp_out(0), resid_post(0), _mlp_0),
-            Write(1, "attn", attn_out(1), resid_mid(1), _attn_1),
+            Write(1, "attn", attn_out(1), resid_mid(1), _attn_1, heads=_one_head(1, 0)),
             Write(1, "mlp", mlp_out(1), resid_post(1), _mlp_1),
         ),
         "readout": _readout,
@@ -101,6 +127,7 @@ def integer_toy(**changes: Any) -> ResidualModel:
         "frames": 1,
         "image_size": 2,
         "preprocess": torch.from_numpy,
+        "frozen_readout": _frozen_readout,
         "fingerprint": "toy",
     }
     return ResidualModel(**{**fields, **changes})

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_claims.measure import store as store_module
-from circuit_claims.measure.store import Store, code_hash, key_of, versions
+from circuit_claims.measure.store import Store, key_of, versions
 
 FIELDS = {"measurement": "sweep", "weights": "a1", "clips": ["c1", "c2"], "versions": {"torch": "2.13.0"}}
 PAYLOAD = {"d": 0.5, "sites": {"mlp_out.4": [1.0, 2.0]}}
@@ -76,7 +76,7 @@ def test_other_weights_and_another_transformers_are_never_judged_from_old_number
 
     def fields(folder: Path) -> dict[str, Any]:
         weights = fingerprint(ModelSource(name="organism", location=folder))
-        return {"weights": weights, "versions": versions(), "code": code_hash()}
+        return {"weights": weights, "versions": versions()}
 
     one, other = save(build_vivit(1), tmp_path / "one"), save(build_vivit(2), tmp_path / "other")
     store = Store(tmp_path / "store")
@@ -225,27 +225,6 @@ def test_what_another_process_measures_need_not_be_waited_for(tmp_path: Path) ->
     assert answers.get(timeout=60) == {"d": 1.0}
     worker.join(timeout=60)
     assert Store(tmp_path).once(FIELDS, lambda: pytest.fail("measured twice"), wait=False) == {"d": 1.0}
-
-
-def test_the_code_that_measures_is_part_of_what_a_number_is(tmp_path: Path) -> None:
-    for room in ("clips", "models", "measure", "judge"):
-        (tmp_path / room).mkdir()
-        (tmp_path / room / "a.py").write_text("x = 1\n")
-
-    def now() -> str:
-        code_hash.cache_clear()
-        return code_hash(tmp_path)
-
-    before = now()
-    (tmp_path / "judge" / "a.py").write_text("x = 2\n")
-    (tmp_path / "models" / "a.pyc").write_bytes(b"cached")
-    assert now() == before
-    (tmp_path / "models" / "a.py").write_text("x = 2\n")
-    changed = now()
-    assert changed != before
-    (tmp_path / "models" / "a.py").rename(tmp_path / "models" / "b.py")
-    assert now() not in (before, changed)
-    code_hash.cache_clear()
 
 
 def test_versions_are_those_of_the_libraries_behind_a_number() -> None:

@@ -142,3 +142,39 @@ def test_a_version_that_no_table_describes_is_refused(vivit: Callable[..., Any])
 def test_frames_that_are_not_square_are_refused(vivit: Callable[..., Any]) -> None:
     with pytest.raises(ModelError, match="8 x 16 pixels; only square"):
         load_built(vivit(image_size=[8, 16]))
+
+
+@settings(deadline=None, max_examples=25)
+@given(config=CONFIGS, seed=st.integers(0, 2**16), batch=st.integers(1, 3))
+def test_an_attention_is_the_sum_of_its_heads_and_its_bias(
+    config: dict[str, Any], seed: int, batch: int
+) -> None:
+    model = load_built(build_vivit(seed, **config))
+    generator = torch.Generator().manual_seed(seed)
+    resid = torch.randn(batch, model.n_tokens, model.d_model, generator=generator)
+    with torch.inference_mode():
+        for write in model.writes:
+            if write.heads is None:
+                continue
+            whole = write(resid)
+            pattern = write.heads.pattern(resid, slice(None))
+            assert pattern.shape == (batch, model.n_heads, model.n_tokens, model.n_tokens)
+            assert torch.allclose(pattern.sum(dim=-1), torch.ones(()))
+            mixed = pattern @ write.heads.values(resid)
+            assert torch.allclose(mixed, write.heads.mix(resid, resid, slice(None)), atol=1e-5)
+            summed = write.heads.writes(mixed).sum(dim=1) + write.heads.bias
+            assert (summed - whole).abs().max() <= 1e-5 * whole.abs().max().clamp(min=1.0)
+    assert [write.heads is None for write in model.writes] == [not w.mixes_tokens for w in model.writes]
+
+
+@settings(deadline=None, max_examples=25)
+@given(config=CONFIGS, seed=st.integers(0, 2**16))
+def test_the_frozen_readout_gives_the_logits_of_its_own_stream(config: dict[str, Any], seed: int) -> None:
+    model = load_built(build_vivit(seed, **config))
+    resid = torch.randn(1, model.n_tokens, model.d_model, generator=torch.Generator().manual_seed(seed)) + 0.5
+    with torch.inference_mode():
+        linear, constant = model.frozen_readout(resid)
+        expected = model.readout(resid).logits[0].double()
+    assert linear.shape == (len(model.labels), model.d_model)
+    found = linear @ model.cls(resid)[0].double() + constant
+    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max().clamp(min=1.0)

@@ -1,0 +1,68 @@
+"""A hash of the source code that a measurement depends on. Imports no torch, and none of that code.
+
+A number is measured again when a module that it is made by changes, directly or through what that module
+imports, and only then: a new measurement beside it leaves it alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = "circuit_claims"
+EVERY_MEASUREMENT = ("measure.assay", "models.load")
+"""What each of them goes through: which frames and clips, and how the model is loaded and preprocesses."""
+
+
+@functools.cache
+def code_hash(module: str, package: Path | None = None) -> str:
+    """A sha256 of a module (`measure.patching`) and of all modules of the package that it imports.
+
+    Imports inside functions count, and those for type checking too: too much is measured again, never too
+    little. Raises FileNotFoundError for a module that is not there.
+    """
+    root = package or Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(_reached(root, (module, *EVERY_MEASUREMENT))):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _reached(root: Path, modules: tuple[str, ...]) -> set[Path]:
+    """The files of modules and of everything that they import, directly or not."""
+    waiting = [root.joinpath(*module.split(".")).with_suffix(".py") for module in modules]
+    seen: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting += _imported(root, path)
+    return seen
+
+
+@functools.cache
+def _imported(root: Path, path: Path) -> tuple[Path, ...]:
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    return tuple(file for name in _names(tree) if (file := _file_of(root, name)) is not None)
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _file_of(root: Path, name: str) -> Path | None:
+    """The file of a module of this package; None for other packages, and for names that are no module."""
+    package, _, rest = name.partition(".")
+    if package != PACKAGE or not rest:
+        return None
+    path = root.joinpath(*rest.split(".")).with_suffix(".py")
+    return path if path.is_file() else None
