@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
-from circuit_claims.judge.claim import Control, Design, Evidence, Verdict
+from circuit_claims.judge.claim import Control, Design, Evidence, PositiveControl, Verdict
 from circuit_claims.judge.ledger import Planned, Result
 
 if TYPE_CHECKING:
     from circuit_claims.judge.expectation import Expectation
     from circuit_claims.measure.sample import Sample
+
+    AnyControl: TypeAlias = Sample | Sequence[Sample] | Mapping[str, Sample]
 
 
 class Judge:
@@ -27,35 +30,37 @@ class Judge:
         *,
         published: float | None = None,
         rounding: float = 0.0,
-        controls: Mapping[str, Sample | Sequence[Sample]] | None = None,
+        controls: Mapping[str, AnyControl] | None = None,
         equivalence: float = 0.05,
+        positive: Mapping[str, tuple[Sample, Expectation]] | None = None,
+        jitter: Sample | None = None,
     ) -> Verdict:
         """Judge a measurement; the verdict goes to the report and decides the test's outcome.
 
         `published` is the paper's number in the measurement's unit (fractions: 1.0 is 100 %), `rounding`
         half a unit of its last digit. `controls` are measurements that a `means` claim has to exceed,
-        pair by pair, or in pairs of their own; several samples are seeds of random weights.
+        pair by pair, or in pairs of their own; a list of samples are seeds of random weights, and a mapping
+        are the other members of a family (heads, say), out of which the claim's has to stand out.
         A control within `equivalence` of the claim (in its unit) is shown to be no different.
+
+        `positive` are measurements that must be as expected for "nothing was seen" to mean anything, and
+        `jitter` is by how much the window moves each pair's value: where either fails, what rests on
+        equivalence is inconclusive.
         """
         if self._done:
             raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
         self._done = True
-        evidence = Evidence(
-            name=measured.name,
-            unit=measured.unit,
-            values=measured.values,
-            pairs=measured.pairs,
-            groups=measured.groups,
-            clips=measured.clips,
-            experiment=dict(measured.experiment),
+        evidence = replace(
+            self._evidence(measured),
             published=published,
             rounding=rounding,
             controls=tuple(_control(name, c, measured) for name, c in (controls or {}).items()),
             equivalence=equivalence,
-            seed=self._seed,
-            flags=measured.flags,
-            undefined=dict(measured.undefined),
-            artifact=measured.artifact,
+            positive=tuple(
+                PositiveControl(name, self._evidence(sample), seen)
+                for name, (sample, seen) in (positive or {}).items()
+            ),
+            jitter=() if jitter is None else jitter.values,
         )
         from circuit_claims.judge.verdict import decide
 
@@ -63,15 +68,33 @@ class Judge:
         self._keep(Result(self._planned, verdict, evidence, expectation))
         return verdict
 
+    def _evidence(self, measured: Sample) -> Evidence:
+        return Evidence(
+            name=measured.name,
+            unit=measured.unit,
+            values=measured.values,
+            pairs=measured.pairs,
+            groups=measured.groups,
+            clips=measured.clips,
+            experiment=dict(measured.experiment),
+            figure=measured.figure,
+            seed=self._seed,
+            flags=measured.flags,
+            undefined=dict(measured.undefined),
+            artifact=measured.artifact,
+        )
 
-def _control(name: str, control: Sample | Sequence[Sample], measured: Sample) -> Control:
-    """A control as the judge takes it: several samples are seeds of random weights."""
-    samples = [control] if not isinstance(control, Sequence) else list(control)
-    undefined = next((why for sample in samples for why in sample.undefined.values()), "")
-    if isinstance(control, Sequence):
-        design = Design.SEEDS
+
+def _control(name: str, control: AnyControl, measured: Sample) -> Control:
+    """A control as the judge takes it: a list are seeds of random weights, a mapping is a family."""
+    if isinstance(control, Mapping):
+        samples, design = list(control.values()), Design.FAMILY
+    elif isinstance(control, Sequence):
+        samples, design = list(control), Design.SEEDS
     else:
+        samples = [control]
         design = Design.PAIRED if control.pairs == measured.pairs else Design.UNPAIRED
+    undefined = next((why for sample in samples for why in sample.undefined.values()), "")
     return Control(
         name=name,
         design=design,

@@ -160,7 +160,8 @@ def pytest_runtest_makereport(
     result = session.result_of(planned, item.stash.get(RESULT, None), call.excinfo, call.duration)
     if result is None:
         return report
-    from circuit_claims.judge.ledger import Mark, mark, to_plain
+    from circuit_claims.judge.ledger import Mark, mark
+    from circuit_claims.judge.plain import to_plain
     from circuit_claims.report.failure import failure
 
     said = (PROPERTY, json.dumps(to_plain(result), allow_nan=False))

@@ -22,12 +22,11 @@ from circuit_claims.judge.ledger import (
     Planned,
     Result,
     exit_status,
-    from_plain,
-    planned_from_plain,
     record_entries,
     settle,
     stale,
 )
+from circuit_claims.judge.plain import from_plain, planned_from_plain
 from circuit_claims.judge.record import (
     Comparison,
     Drift,

@@ -10,7 +10,8 @@ from claims_by_hand import ONE_TO_FIVE, a_claim, planned, result
 
 from circuit_claims.judge.claim import Design, Outcome, Verdict
 from circuit_claims.judge.expectation import above
-from circuit_claims.judge.ledger import Result, to_plain
+from circuit_claims.judge.ledger import Result
+from circuit_claims.judge.plain import to_plain
 from circuit_claims.judge.record import RecordError
 from circuit_claims.judging import Judge
 from circuit_claims.measure.errors import MeasurementError, NotApplicable

@@ -4,10 +4,12 @@ A `Claim` is a sentence of a paper made testable. A test function carries it as 
 parameter value of a quantified claim ("each layer from 4 to 10") is a *part*, and a pytest item.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
+
+from circuit_claims.judge.expectation import Expectation
 
 MARKER = "circuit_claim"
 
@@ -143,6 +145,8 @@ class Design(StrEnum):
     """The control has pairs of its own."""
     SEEDS = "seeds"
     """The same pairs on several models of random weights, a row of values for each seed."""
+    FAMILY = "family"
+    """The same pairs at all the other members of a family (heads, layers), a row of values for each."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,15 @@ class Control:
     """The clips that each value rests on."""
     undefined: str = ""
     """Why the control has no values, where it has none."""
+
+
+@dataclass(frozen=True)
+class PositiveControl:
+    """Something that must be seen by the same method, or else seeing nothing means nothing."""
+
+    name: str
+    evidence: "Evidence"
+    expectation: Expectation
 
 
 @dataclass(frozen=True)
@@ -183,6 +196,13 @@ class Evidence:
     controls: tuple[Control, ...] = ()
     equivalence: float = 0.05
     """Differences from a control smaller than this do not matter; fixed before the run."""
+    positive: tuple[PositiveControl, ...] = ()
+    """What the assay must be able to see; where it does not, the claim is undecided."""
+    jitter: tuple[float, ...] = ()
+    """By how much the value of each pair moves with the window. Larger than `equivalence`, on average, it
+    leaves nothing that could be shown equal or negligible."""
+    figure: Mapping[str, Any] | None = None
+    """What a person would rather look at (docs/report-figures.md); decides nothing."""
     flags: tuple[str, ...] = ()
     """Defects of the published metric that the reader has to know, such as "inert readout"."""
     undefined: dict[str, str] = field(default_factory=dict)
@@ -211,3 +231,6 @@ class Verdict:
     bound: float | None = None
     """The end of the interval that decided, the one nearest to the expectation's edge."""
     contrasts: tuple[dict[str, Any], ...] = ()
+    """Claim minus each control, with its interval."""
+    effect: dict[str, Any] = field(default_factory=dict)
+    """Effect sizes, which stand beside the verdict and decide nothing: see `effects.sizes`."""

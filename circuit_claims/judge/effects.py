@@ -34,6 +34,23 @@ def hedges_g(values: Sequence[float]) -> float:
     return float(array.mean() / array.std(ddof=1)) * (1 - 3 / (4 * n - 5))
 
 
+def sizes(values: Sequence[float]) -> dict[str, float | int | None]:
+    """What stands beside a verdict: Hedges' g, the share above zero with its exact interval, Hodges-Lehmann.
+
+    `g` is None where it is not a finite number: a single pair, or pairs without any spread.
+    """
+    above = sign_fraction(values)
+    g = hedges_g(values) if len(values) > 1 else math.inf
+    return {
+        "g": g if math.isfinite(g) else None,
+        "above": above.estimate,
+        "above_low": above.low,
+        "above_high": above.high,
+        "hodges_lehmann": hodges_lehmann(values),
+        "n": len(values),
+    }
+
+
 def sign_fraction(values: Sequence[float], level: float = 0.95) -> Interval:
     """Share of pairs with a positive value, with its exact interval (Clopper & Pearson 1934).
 

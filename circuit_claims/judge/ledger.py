@@ -5,22 +5,10 @@ plain data; the claim's verdict is computed from all its parts, once, and held a
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from math import inf
-from typing import Any
 
-from circuit_claims.judge.claim import (
-    Claim,
-    Control,
-    Design,
-    Evidence,
-    Kind,
-    Outcome,
-    Quantifier,
-    Scope,
-    Verdict,
-)
+from circuit_claims.judge.claim import Claim, Evidence, Outcome, Quantifier, Verdict
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.record import Comparison, Drift, Entry, Record, compare, default_tolerance
 from circuit_claims.judge.verdict import quantify
@@ -187,96 +175,6 @@ def _fails(finding: Finding) -> bool:
 def failing(finding: Finding) -> bool:
     """Whether this claim alone would fail the run."""
     return _fails(finding) or any(mark(part) is Mark.FAILED for part in finding.parts)
-
-
-def to_plain(result: Result) -> dict[str, Any]:
-    """A result as JSON data: it crosses processes and is written to the journal."""
-    plain = asdict(replace(result, comparison=replace(result.comparison, entry=None)))
-    entry = result.comparison.entry
-    plain["comparison"]["entry"] = asdict(entry) if entry else None
-    if plain["expectation"] is not None:
-        for end in ("low", "high"):
-            value = plain["expectation"][end]
-            plain["expectation"][end] = None if abs(value) == inf else value
-    for end in ("low", "high", "bound"):
-        value = plain["verdict"][end]
-        plain["verdict"][end] = None if value is not None and abs(value) == inf else value
-    return plain
-
-
-def from_plain(plain: Mapping[str, Any]) -> Result:
-    """The inverse of `to_plain`."""
-    evidence = plain["evidence"]
-    expectation = plain["expectation"]
-    comparison = plain["comparison"]
-    entry = comparison["entry"]
-    return Result(
-        planned=planned_from_plain(plain["planned"]),
-        verdict=Verdict(
-            **{
-                **plain["verdict"],
-                "outcome": Outcome(plain["verdict"]["outcome"]),
-                "contrasts": tuple(plain["verdict"]["contrasts"]),
-            }
-        ),
-        evidence=None if evidence is None else _evidence(evidence),
-        expectation=None
-        if expectation is None
-        else Expectation(
-            expectation["words"],
-            -inf if expectation["low"] is None else expectation["low"],
-            inf if expectation["high"] is None else expectation["high"],
-            expectation["kind"],
-        ),
-        comparison=Comparison(
-            Drift(comparison["drift"]),
-            comparison["sentence"],
-            Entry(**{**entry, "verdict": Outcome(entry["verdict"])}) if entry else None,
-        ),
-        seconds=plain["seconds"],
-    )
-
-
-def planned_from_plain(plain: Mapping[str, Any]) -> Planned:
-    """A collected item back from JSON data."""
-    claim = plain["claim"]
-    return Planned(
-        claim=Claim(
-            id=claim["id"],
-            statement=claim["statement"],
-            source=claim["source"],
-            kind=Kind(claim["kind"]),
-            scope=Scope(claim["scope"]),
-            quantifier=None if claim["quantifier"] is None else Quantifier(claim["quantifier"]),
-            over=claim["over"],
-        ),
-        model=plain["model"],
-        part=plain["part"],
-        parts=plain["parts"],
-        nodeid=plain["nodeid"],
-    )
-
-
-def _evidence(plain: Mapping[str, Any]) -> Evidence:
-    return Evidence(
-        **{
-            **plain,
-            **{key: tuple(plain[key]) for key in ("values", "pairs", "groups", "flags")},
-            "clips": tuple(tuple(clips) for clips in plain["clips"]),
-            "controls": tuple(
-                Control(
-                    **{
-                        **control,
-                        "design": Design(control["design"]),
-                        "rows": tuple(tuple(row) for row in control["rows"]),
-                        "groups": tuple(control["groups"]),
-                        "clips": tuple(tuple(clips) for clips in control["clips"]),
-                    }
-                )
-                for control in plain["controls"]
-            ),
-        }
-    )
 
 
 def record_entries(findings: Sequence[Finding]) -> Iterator[tuple[str, str, Entry]]:

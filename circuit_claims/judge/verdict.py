@@ -6,7 +6,7 @@ a control that is shown equivalent; everything else is *inconclusive*. A point e
 a scientific claim.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from circuit_claims.judge.intervals import Interval
 
 LEVEL = 0.95
+SENSES: Mapping[str, Callable[[float], float]] = {
+    "below": lambda value: -value,
+    "negligible": lambda value: -abs(value),
+}
+"""By an expectation's kind, which way a claim has to differ from its controls; otherwise upwards."""
 MIN_PAIRS = 5
 """Below five pairs no exact sign-flip test reaches 5 % and no interval is trusted to decide."""
 
@@ -63,7 +68,48 @@ def decide(claim: Claim, evidence: Evidence, expectation: Expectation, level: fl
         )
     if len(evidence.values) == 1 and claim.kind in (Kind.REPRODUCES, Kind.FORENSIC):
         return _decide_point(evidence, expectation)
-    return _decide_interval(claim, evidence, expectation, level)
+    found = _decide_interval(claim, evidence, expectation, level)
+    return _if_sensitive(found, evidence, expectation, level)
+
+
+def _if_sensitive(found: Verdict, evidence: Evidence, expectation: Expectation, level: float) -> Verdict:
+    """Let "there is nothing to see" stand only where the assay was able to see something.
+
+    A supported claim, and one that is refuted because a control is no less, needs its positive controls; a
+    negligible effect also needs a window jitter below the bound.
+    """
+    if found.outcome is not Outcome.SUPPORTED and found.reason != "specificity":
+        return found
+    blind = [
+        f"{control.name} is {told.sentence.rstrip('.')}"
+        for control in evidence.positive
+        if (told := _seen(control.evidence, control.expectation, level)).outcome is not Outcome.SUPPORTED
+    ]
+    if expectation.kind == "negligible" and _jitters_by_more_than(evidence, expectation.high):
+        blind.append(_jitter_told(evidence, expectation.high))
+    if not blind:
+        return found
+    return replace(
+        found,
+        outcome=Outcome.INCONCLUSIVE,
+        reason="insensitive",
+        sentence=f"The assay is insensitive, so it decides nothing: {'; '.join(blind)}.",
+    )
+
+
+def _seen(evidence: Evidence, expectation: Expectation, level: float) -> Verdict:
+    """A positive control, judged as a number of its own."""
+    seen = Claim("positive-control", "", "", Kind.FORENSIC, Scope.EXACT)
+    return decide(seen, evidence, expectation, level)
+
+
+def _jitters_by_more_than(evidence: Evidence, bound: float) -> bool:
+    return bool(evidence.jitter) and sum(evidence.jitter) / len(evidence.jitter) > bound
+
+
+def _jitter_told(evidence: Evidence, bound: float) -> str:
+    mean = sum(evidence.jitter) / len(evidence.jitter)
+    return f"moving the window moves it by {mean:.3g}, more than the {bound:.3g} that would matter"
 
 
 def quantify(
@@ -217,6 +263,7 @@ def _decide_interval(claim: Claim, evidence: Evidence, expectation: Expectation,
         n=n,
         method=found.method,
         bound=expectation.deciding(low, high),
+        effect=_effect(evidence, expectation),
     )
     if expectation.excludes(low, high):
         return replace(
@@ -238,6 +285,16 @@ def _decide_interval(claim: Claim, evidence: Evidence, expectation: Expectation,
     return base
 
 
+def _effect(evidence: Evidence, expectation: Expectation) -> dict[str, Any]:
+    """Effect sizes against the nearest edge of what is asserted (against zero where it has none)."""
+    from circuit_claims.judge.effects import sizes
+
+    edges = [edge for edge in (expectation.low, expectation.high) if isfinite(edge)]
+    mean = sum(evidence.values) / len(evidence.values)
+    edge = min(edges, key=lambda end: abs(mean - end), default=0.0)
+    return {"from": edge, **sizes([value - edge for value in evidence.values])}
+
+
 def _more(found: "Interval", expectation: Expectation) -> str:
     """How many pairs would decide, if the estimate is right."""
     from circuit_claims.judge.effects import pairs_needed
@@ -253,9 +310,10 @@ def _more(found: "Interval", expectation: Expectation) -> str:
 def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: float, numbers: str) -> Verdict:
     """Let a `means` claim through only by its contrasts with the declared controls.
 
-    Each contrast is the difference from the control, signed so that above zero is the claimed sense.
-    It has to exclude zero. A control that it does not exclude refutes where it is shown equivalent, or
-    shown to exceed the claim.
+    Each contrast is the difference from the control, signed so that above zero is the claimed sense: more
+    than the control, but less for "below", and less in size for "negligible". It has to exclude zero (of a
+    family, by max-T among its members). A control that it does not exclude refutes where it is shown
+    equivalent, or shown to exceed the claim.
     """
     satisfied = expectation.contains(_number(base.low), _number(base.high))
     name = _capital(evidence.name)
@@ -268,7 +326,7 @@ def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: fl
             sentence=f"{name} is {numbers}, which is {expectation.words}, but it was contrasted with "
             "no control, so it is not shown to be about the outcome.",
         )
-    sense = -1.0 if expectation.kind == "below" else 1.0
+    sense = SENSES.get(expectation.kind, float)
     contrasts: list[dict[str, Any]] = []
     shown_equal, undecided = [], []
     for control in evidence.controls:
@@ -277,13 +335,22 @@ def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: fl
             continue
         difference = contrast(evidence, control, level, sense)
         narrow = contrast(evidence, control, 1 - 2 * (1 - level), sense)
-        contrasts.append({"control": control.name, **_bounded(difference)})
         told = f"{control.name} (difference {difference.estimate:.3g} "
         told += f"[{difference.low:.3g}, {difference.high:.3g}])"
-        if difference.low > 0:
+        exceeded = difference.low > 0
+        shown = {"control": control.name, **_bounded(difference)}
+        if control.design is Design.FAMILY:
+            shown["p"] = p = family_p(evidence, control, sense)
+            exceeded = p <= 1 - level
+            told = f"{told[:-1]}, p = {p:.2g} among {len(control.rows) + 1})"
+        contrasts.append(shown)
+        if exceeded:
             continue
-        if narrow.within(-evidence.equivalence, evidence.equivalence) or difference.high < 0:
+        equal = narrow.within(-evidence.equivalence, evidence.equivalence)
+        if difference.high < 0 or (equal and not _jitters_by_more_than(evidence, evidence.equivalence)):
             shown_equal.append(told)
+        elif equal:
+            undecided.append(f"{told} ({_jitter_told(evidence, evidence.equivalence)})")
         else:
             undecided.append(told)
     gated = replace(base, contrasts=tuple(contrasts))
@@ -312,24 +379,44 @@ def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: fl
     )
 
 
-def contrast(evidence: Evidence, control: Control, level: float, sense: float = 1.0) -> "Interval":
-    """Claim minus control with its interval, times `sense`; the method follows the control's design.
+def contrast(
+    evidence: Evidence, control: Control, level: float, sense: Callable[[float], float] = float
+) -> "Interval":
+    """Claim minus control with its interval, both turned by `sense`; the method follows the control's design.
 
     Raises:
         ValueError: a paired control without the claim's pairs.
     """
     from circuit_claims.judge.contrasts import paired_contrast, seed_contrast, two_sample_contrast
 
-    ours = [sense * value for value in evidence.values]
-    rows = [[sense * value for value in row] for row in control.rows]
+    ours = [sense(value) for value in evidence.values]
+    rows = [[sense(value) for value in row] for row in control.rows]
     groups, clips = evidence.groups or None, evidence.clips or None
     if control.design is Design.SEEDS:
         return seed_contrast(ours, rows, groups, clips, level, evidence.seed)
+    if control.design is Design.FAMILY:
+        typical = [sum(column) / len(column) for column in zip(ours, *rows, strict=True)]
+        return paired_contrast(ours, typical, groups, clips, level, evidence.seed)
     if control.design is Design.PAIRED:
         return paired_contrast(ours, rows[0], groups, clips, level, evidence.seed)
     return two_sample_contrast(
         ours, rows[0], groups, control.groups or None, clips, control.clips or None, level
     )
+
+
+def family_p(evidence: Evidence, control: Control, sense: Callable[[float], float] = float) -> float:
+    """How far a member stands out of its family: the max-T p-value of its deviation from the family's mean.
+
+    H0: no member differs from the mean of all of them, pair by pair. The claim's member has to stand out as
+    much as the most extreme of all members would by chance, so picking it after a look costs nothing.
+    """
+    from circuit_claims.judge.permutation import max_t
+
+    rows = [evidence.values, *control.rows]
+    columns = list(zip(*([sense(value) for value in row] for row in rows), strict=True))
+    deviations = [[value - sum(column) / len(column) for value in column] for column in columns]
+    units = evidence.clips or None
+    return max_t(deviations, "greater", units, evidence.seed)[0]
 
 
 def _bounded(found: "Interval") -> dict[str, Any]:

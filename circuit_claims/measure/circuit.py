@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
-from circuit_claims.measure.growth import TraceQuestions
-from circuit_claims.measure.questions import (
+from circuit_claims.measure.questions.base import (
     INERT,
     NECESSITY,
     PLACES,
@@ -25,6 +24,7 @@ from circuit_claims.measure.questions import (
     WINDOWS,
     absent_control_is_undefined,
 )
+from circuit_claims.measure.questions.growth import TraceQuestions
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out

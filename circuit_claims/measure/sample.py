@@ -1,8 +1,9 @@
 """One number for each pair, and how it was measured: what the measurements hand to the judge."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import log
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Sample:
     """Pairs for which the number does not exist, with the reason."""
     artifact: str | None = None
     """Why the number follows from the method, where the measurement itself shows that it does."""
+    figure: Mapping[str, Any] | None = None
+    """What a person would rather look at, as plain data (docs/report-figures.md); judges nothing."""
 
     def __sub__(self, other: "Sample") -> "Sample":
         """The difference, pair by pair."""

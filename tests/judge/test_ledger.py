@@ -35,13 +35,11 @@ from circuit_claims.judge.ledger import (
     Result,
     exit_status,
     failing,
-    from_plain,
     mark,
-    planned_from_plain,
     settle,
     stale,
-    to_plain,
 )
+from circuit_claims.judge.plain import from_plain, planned_from_plain, to_plain
 from circuit_claims.judge.record import Comparison, Drift, Entry
 from circuit_claims.judge.verdict import decide
 

@@ -157,7 +157,7 @@ class OnModels(Claims):
             json.loads(path.read_text())["fields"]
             for path in (self.pytester.path / ".circuit-cache").rglob("*.json")
         ]
-        return Counter(fields["measurement"] for fields in entries)
+        return Counter(fields["measurement"].rpartition(".")[2] for fields in entries)
 
 
 @pytest.fixture

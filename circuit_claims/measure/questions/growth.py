@@ -7,7 +7,7 @@ from math import log
 from typing import Any
 
 from circuit_claims.clips.pairs import Pair
-from circuit_claims.measure.questions import INERT, SUFFICIENCY, Questions, absent_control_is_undefined
+from circuit_claims.measure.questions.base import INERT, SUFFICIENCY, Questions, absent_control_is_undefined
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.sample import Sample
 

@@ -1,0 +1,115 @@
+"""Results as plain JSON data: they cross from workers to the controller, and are kept in the journal."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from math import inf
+from typing import Any
+
+from circuit_claims.judge.claim import (
+    Claim,
+    Control,
+    Design,
+    Evidence,
+    Kind,
+    Outcome,
+    PositiveControl,
+    Quantifier,
+    Scope,
+    Verdict,
+)
+from circuit_claims.judge.expectation import Expectation
+from circuit_claims.judge.ledger import Planned, Result
+from circuit_claims.judge.record import Comparison, Drift, Entry
+
+
+def to_plain(result: Result) -> dict[str, Any]:
+    """A result as JSON data: it crosses processes and is written to the journal."""
+    plain = asdict(replace(result, comparison=replace(result.comparison, entry=None)))
+    entry = result.comparison.entry
+    plain["comparison"]["entry"] = asdict(entry) if entry else None
+    seen = plain["evidence"]["positive"] if plain["evidence"] else ()
+    for bounded in (plain["expectation"], plain["verdict"], *(control["expectation"] for control in seen)):
+        for end in {"low", "high", "bound"} & set(bounded or ()):
+            value = bounded[end]
+            bounded[end] = None if value is not None and abs(value) == inf else value
+    return plain
+
+
+def from_plain(plain: Mapping[str, Any]) -> Result:
+    """The inverse of `to_plain`."""
+    evidence = plain["evidence"]
+    expectation = plain["expectation"]
+    comparison = plain["comparison"]
+    entry = comparison["entry"]
+    return Result(
+        planned=planned_from_plain(plain["planned"]),
+        verdict=Verdict(
+            **{
+                **plain["verdict"],
+                "outcome": Outcome(plain["verdict"]["outcome"]),
+                "contrasts": tuple(plain["verdict"]["contrasts"]),
+            }
+        ),
+        evidence=None if evidence is None else _evidence(evidence),
+        expectation=None if expectation is None else _expectation(expectation),
+        comparison=Comparison(
+            Drift(comparison["drift"]),
+            comparison["sentence"],
+            Entry(**{**entry, "verdict": Outcome(entry["verdict"])}) if entry else None,
+        ),
+        seconds=plain["seconds"],
+    )
+
+
+def planned_from_plain(plain: Mapping[str, Any]) -> Planned:
+    """A collected item back from JSON data."""
+    claim = plain["claim"]
+    return Planned(
+        claim=Claim(
+            id=claim["id"],
+            statement=claim["statement"],
+            source=claim["source"],
+            kind=Kind(claim["kind"]),
+            scope=Scope(claim["scope"]),
+            quantifier=None if claim["quantifier"] is None else Quantifier(claim["quantifier"]),
+            over=claim["over"],
+        ),
+        model=plain["model"],
+        part=plain["part"],
+        parts=plain["parts"],
+        nodeid=plain["nodeid"],
+    )
+
+
+def _evidence(plain: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        **{
+            **plain,
+            **{key: tuple(plain[key]) for key in ("values", "pairs", "groups", "flags", "jitter")},
+            "clips": tuple(tuple(clips) for clips in plain["clips"]),
+            "controls": tuple(_control(control) for control in plain["controls"]),
+            "positive": tuple(
+                PositiveControl(seen["name"], _evidence(seen["evidence"]), _expectation(seen["expectation"]))
+                for seen in plain["positive"]
+            ),
+        }
+    )
+
+
+def _control(plain: Mapping[str, Any]) -> Control:
+    return Control(
+        **{
+            **plain,
+            "design": Design(plain["design"]),
+            "rows": tuple(tuple(row) for row in plain["rows"]),
+            "groups": tuple(plain["groups"]),
+            "clips": tuple(tuple(clips) for clips in plain["clips"]),
+        }
+    )
+
+
+def _expectation(plain: Mapping[str, Any]) -> Expectation:
+    low, high = plain["low"], plain["high"]
+    return Expectation(
+        plain["words"], -inf if low is None else low, inf if high is None else high, plain["kind"]
+    )
