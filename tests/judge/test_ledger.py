@@ -24,6 +24,7 @@ from circuit_claims.judge.claim import (
     Evidence,
     Kind,
     Outcome,
+    PositiveControl,
     Quantifier,
     Scope,
     Verdict,
@@ -278,46 +279,51 @@ texts = st.dictionaries(names, names, max_size=2)
 controls = st.builds(
     Control, names, st.sampled_from(Design), st.lists(rows, max_size=2).map(tuple), labels, clips
 )
-observations = st.builds(
-    Evidence,
-    names,
-    st.sampled_from(["fraction", "bool"]),
-    rows,
-    labels,
-    labels,
-    clips,
-    texts,
-    maybe,
-    st.floats(0, 1),
-    st.lists(controls, max_size=2).map(tuple),
-    st.floats(0.01, 1),
-    labels,
-    texts,
-    st.none() | names,
-)
-contrasts = st.lists(
-    st.fixed_dictionaries({"control": names, "estimate": numbers, "low": maybe, "high": maybe}), max_size=2
-).map(tuple)
-verdicts = st.builds(
-    Verdict,
-    st.sampled_from(Outcome),
-    names,
-    names,
-    maybe,
-    maybe,
-    maybe,
-    maybe,
-    st.integers(0, 99),
-    names,
-    maybe,
-    contrasts,
-)
 expectations = st.one_of(
     st.builds(above, numbers),
     st.builds(below, numbers),
     st.builds(exactly, numbers),
     st.builds(negligible, st.floats(0.1, 1)),
     st.just(between(0.42, 0.61)),
+)
+seen = st.builds(PositiveControl, names, st.builds(Evidence, names, st.just("ratio"), rows), expectations)
+observations = st.builds(
+    Evidence,
+    name=names,
+    unit=st.sampled_from(["fraction", "bool"]),
+    values=rows,
+    pairs=labels,
+    groups=labels,
+    clips=clips,
+    experiment=texts,
+    published=maybe,
+    rounding=st.floats(0, 1),
+    controls=st.lists(controls, max_size=2).map(tuple),
+    equivalence=st.floats(0.01, 1),
+    positive=st.lists(seen, max_size=2).map(tuple),
+    jitter=rows,
+    figure=st.none() | st.fixed_dictionaries({"kind": names, "values": st.lists(maybe, max_size=3)}),
+    flags=labels,
+    undefined=texts,
+    artifact=st.none() | names,
+)
+contrasts = st.lists(
+    st.fixed_dictionaries({"control": names, "estimate": numbers, "low": maybe, "high": maybe}), max_size=2
+).map(tuple)
+verdicts = st.builds(
+    Verdict,
+    outcome=st.sampled_from(Outcome),
+    reason=names,
+    sentence=names,
+    estimate=maybe,
+    low=maybe,
+    high=maybe,
+    level=maybe,
+    n=st.integers(0, 99),
+    method=names,
+    bound=maybe,
+    contrasts=contrasts,
+    effect=st.dictionaries(names, maybe, max_size=2),
 )
 comparisons = st.builds(
     Comparison,
