@@ -27,7 +27,7 @@ class UnderTest:
         """What the pairs are: a hash of their names and of all their clips' hashes."""
         digest = hashlib.sha256()
         for pair in self.pairs.pairs:
-            digest.update(f"{pair.name} {pair.positive.sha256} {pair.negative.sha256}\n".encode())
+            digest.update(f"{pair.name} {pair.positive.key} {pair.negative.key}\n".encode())
         return digest.hexdigest()[:16]
 
 
