@@ -160,3 +160,10 @@ def test_one_group_of_numbers_from_numpy_is_fine() -> None:
     generator = np.random.default_rng(0)
     found = paired_contrast(generator.normal(1, 0.1, 8).tolist(), generator.normal(0, 0.1, 8).tolist())
     assert found.low > 0.5
+
+
+def test_a_probe_without_a_control_labelling_is_refused() -> None:
+    with pytest.raises(ValueError, match="there must be one"):
+        probe_selectivity([1.0, 0.0], [])
+    with pytest.raises(ValueError, match="needs 2 values, one a pair"):
+        probe_selectivity([1.0, 0.0], [[1.0]])

@@ -180,3 +180,16 @@ def test_what_is_no_number_is_refused() -> None:
         permutation_p(math.nan, [1.0])
     with pytest.raises(ValueError, match="clusters has 1 labels"):
         sign_flip([1.0, 2.0], clusters=["a"])
+
+
+def test_a_unit_is_flipped_with_the_sum_of_its_pairs() -> None:
+    # Units 2 and -1: of the sums 1, 3, -3, -1 two are as large as 1.
+    assert sign_flip([3.0, -1.0, 1.0, -2.0], clusters=[0, 0, 1, 1]).greater == 0.5
+
+
+@pytest.mark.parametrize("size", [1.0, 1e9])
+def test_a_draw_that_differs_by_rounding_is_a_tie_at_any_scale(size: float) -> None:
+    just_below = size * (1 - 1e-15)
+    assert just_below < size
+    assert permutation_p(size, [just_below] * 3) == 1.0
+    assert permutation_p(size, [size * (1 - 1e-9)] * 3) == 0.25
