@@ -39,7 +39,16 @@ from circuit_claims.clips.remote import SCHEME, RemoteClip, RemoteError
 from circuit_claims.clips.sampling import RULES, Sampling, SamplingError
 from circuit_claims.clips.table import Table, read_toml
 
-__all__ = ["ClipFile", "ManifestError", "Pair", "PairKind", "PairSet", "load_pairs", "verify_hashes"]
+__all__ = [
+    "ClipFile",
+    "ManifestError",
+    "Pair",
+    "PairKind",
+    "PairSet",
+    "load_pairs",
+    "load_sampling",
+    "verify_hashes",
+]
 
 CONTROLS = ("noise", "other-clip")
 NO_PAIRS = "there is none yet; add one: circuit-claims pair add NAME SUCCESS.mp4 FAILURE.mp4 --action ACTION"
@@ -149,6 +158,12 @@ def load_pairs(path: str | Path) -> PairSet:
         pairs=pairs,
         tracks=manifest.file("tracks") if "tracks" in manifest.values else None,
     )
+
+
+def load_sampling(path: str | Path) -> Sampling:
+    """Read which frames a manifest samples, whether or not it has pairs yet. Raises ManifestError."""
+    path = Path(path)
+    return _sampling(Table(path, None, read_toml(path)).table("sampling"))
 
 
 def verify_hashes(pair_set: PairSet) -> None:
