@@ -135,6 +135,17 @@ class Options:
             return True
         return any(fnmatchcase(claim_id, glob) or fnmatchcase(key, glob) for glob in self.claim_globs)
 
+    def again(self) -> list[str]:
+        """The options that another run of a claim has to be given too; its model is named by its report."""
+        elsewhere = ("--circuit-model", "--circuit-claim", "--circuit-report-dir")
+        kept: list[str] = []
+        wanted = False
+        for word in self.words:
+            if word.startswith("--circuit-"):
+                wanted = word.split("=")[0] not in elsewhere
+            kept += [word] if wanted else []
+        return kept
+
     def rerun(self, planned: Planned) -> str:
         """The command that judges one item again, alone."""
         return shlex.join(["pytest", planned.nodeid, *self.words])

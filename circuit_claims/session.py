@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -265,7 +267,7 @@ class ClaimSession:
         if self.options.update or self.options.add:
             self._write_records(findings, full)
         run = {**self._run(seconds), "exit_status": status, "complete": not (self._lost or self.interrupted)}
-        self.report = schema.build(findings, run, self._models())
+        self.report = schema.build(findings, run, self._models(), self.options.root)
         path = self.options.report_dir / "latest.json"
         schema.write(path, self.report)
         self._closing += [f"lost: {why}" for why in self._lost]
@@ -362,6 +364,8 @@ class ClaimSession:
             "pairs": len(sets[0].pairs) if sets else 0,
             "packages": {name: _version(name) for name in NOTED},
             "python": ".".join(map(str, sys.version_info[:3])),
+            "started": (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "options": shlex.join(self.options.again()),
         }
 
     def _models(self) -> list[dict[str, Any]]:
@@ -372,6 +376,8 @@ class ClaimSession:
                 "clips": self._clips(name),
                 "record": self._records[name].path.name if name in self._records else None,
                 "changed": self._changed(name),
+                "pair_set": tested.pairs.name,
+                "pairs": len(tested.pairs.pairs),
                 **self.model_facts.get(name, {}),
             }
             for name, tested in self._tested.items()
