@@ -23,6 +23,7 @@ from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.clips.pairs import load_pairs, load_sampling
 from circuit_claims.clips.remote import RemoteClip
 from circuit_claims.clips.sampling import Sampling
+from circuit_claims.clips.table import read_toml
 
 CLIPS = "clips"
 """The folder beside the manifest that clips are copied into."""
@@ -154,10 +155,11 @@ def _content(manifest: Path) -> dict[str, Any]:
     """What a manifest says now, checked; nothing where there is none yet."""
     if not os.path.lexists(manifest):
         return {}
-    load_sampling(manifest)
-    content = tomllib.loads(manifest.read_text(encoding="utf-8"))
+    content = read_toml(manifest)
     if content.get("pair"):
         load_pairs(manifest)
+    else:
+        load_sampling(manifest)
     return content
 
 
