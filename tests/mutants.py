@@ -38,7 +38,7 @@ TEXTS = {"_capital", "_more", "_number:record"}
 """Functions that make nothing but text."""
 NOT_WORDING = {"record_path"}
 """Functions whose f-strings decide something."""
-SENTENCES = {"Verdict": 2, "Comparison": 1, "Expectation": 0}
+SENTENCES = {"Verdict": 2, "Comparison": 1, "Expectation": 0, "Interval": 5, "_member": 2}
 """Position of the argument that is a sentence."""
 
 
@@ -79,6 +79,11 @@ def wording(module: str, function: str, path: list[tuple[ast.AST, ast.AST]]) -> 
     names = WORDING.get(function, set())
     if function in TEXTS or f"{function}:{module}" in TEXTS:
         return True
+    last, other = path[-1]
+    if isinstance(last, ast.Call) and isinstance(other, ast.Call):
+        gone = {word.arg for word in last.keywords} - {word.arg for word in other.keywords}
+        if gone and gone <= {"sentence", "method"}:
+            return True
     for (parent, _), (child, _) in pairwise(path):
         if isinstance(child, ast.Raise) or (isinstance(child, ast.JoinedStr) and function not in NOT_WORDING):
             return True
