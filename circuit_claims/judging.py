@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from circuit_claims.judge.claim import Control, Design, Evidence, Verdict
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
 class Judge:
     """The `judge` fixture: hand it a measurement and what is asserted of it, once a test."""
 
-    def __init__(self, planned: Planned, seed: int, keep: Callable[[Result], None]) -> None:
+    def __init__(
+        self,
+        planned: Planned,
+        seed: int,
+        keep: Callable[[Result], None],
+        thresholds: Mapping[str, float] | None = None,
+    ) -> None:
         self._planned, self._seed, self._keep = planned, seed, keep
+        self._thresholds = thresholds or {}
         self._done = False
 
     def __call__(
@@ -40,6 +48,10 @@ class Judge:
         if self._done:
             raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
         self._done = True
+        made = {name: _control(name, c, measured) for name, c in (controls or {}).items()}
+        if self._thresholds:
+            measured, expectation, made = by_pair(measured, expectation, made, self._thresholds)
+            published = None  # one number, and the thresholds are several
         evidence = Evidence(
             name=measured.name,
             unit=measured.unit,
@@ -50,7 +62,7 @@ class Judge:
             experiment=dict(measured.experiment),
             published=published,
             rounding=rounding,
-            controls=tuple(_control(name, c, measured) for name, c in (controls or {}).items()),
+            controls=tuple(made.values()),
             equivalence=equivalence,
             seed=self._seed,
             flags=measured.flags,
@@ -62,6 +74,54 @@ class Judge:
         verdict = decide(self._planned.claim, evidence, expectation)
         self._keep(Result(self._planned, verdict, evidence, expectation))
         return verdict
+
+
+def by_pair(
+    measured: Sample,
+    expectation: Expectation,
+    controls: Mapping[str, Control],
+    thresholds: Mapping[str, float],
+) -> tuple[Sample, Expectation, dict[str, Control]]:
+    """Judge each pair by its own threshold: what is left above (or below) it, against zero.
+
+    Pairs without one keep the claim's number. Controls of the same pairs move with their pair, so that
+    differences from them stay as they are.
+
+    Raises:
+        MeasurementError: the claim does not assert a single bound, or contrasts with pairs of others,
+            which have no such threshold.
+    """
+    from circuit_claims.judge.expectation import above, below
+    from circuit_claims.measure.errors import MeasurementError
+
+    bounds = {"above": (expectation.low, above), "below": (expectation.high, below)}
+    stated = f"the manifest states thresholds of pairs ({', '.join(sorted(thresholds))}), and the claim "
+    if expectation.kind not in bounds:
+        raise MeasurementError(
+            f"{stated}asserts {expectation.words}: they can stand for `above` and `below` only; "
+            "leave them out"
+        )
+    there = {name: control for name, control in controls.items() if not control.undefined}
+    apart = [name for name, control in there.items() if control.design is Design.UNPAIRED]
+    if apart:
+        raise MeasurementError(
+            f"{stated}is held against pairs of others ({', '.join(apart)}), which have none: "
+            "leave them out, or write a claim without that control"
+        )
+    bound, make = bounds[expectation.kind]
+    own = [thresholds.get(pair, bound) for pair in measured.pairs]
+
+    def left(values: Sequence[float]) -> tuple[float, ...]:
+        return tuple(value - threshold for value, threshold in zip(values, own, strict=True))
+
+    moved = replace(
+        measured, name=f"{measured.name} minus the pair's threshold", values=left(measured.values)
+    )
+    return (
+        moved,
+        make(0.0),
+        {**controls, **{name: replace(c, rows=tuple(map(left, c.rows))) for name, c in there.items()}},
+    )
 
 
 def _control(name: str, control: Sample | Sequence[Sample], measured: Sample) -> Control:

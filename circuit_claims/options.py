@@ -28,7 +28,12 @@ def add_options(group: Any) -> None:
         "shuffled:NAME#SEED, planted:NAME, a hub name with an optional @REVISION, or a folder; "
         "may be given more than once",
     )
-    add("--circuit-pairs", metavar="FILE", help="the manifest of video pairs (default: the model's own)")
+    add(
+        "--circuit-pairs",
+        metavar="FILE|paper",
+        help="the manifest of video pairs, or the paper's own pair "
+        "(default: pairs.toml beside the claims, else the model's own)",
+    )
     add("--circuit-pair", action="append", metavar="GLOB", help="only the pairs of these names")
     add("--circuit-claim", action="append", metavar="GLOB", help="only the claims of these ids")
     add(

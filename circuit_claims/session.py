@@ -64,6 +64,8 @@ class ClaimSession:
         self.interrupted = False
         self.refused = ""
         """Why a worker refused its input; the controller says it and exits with 4."""
+        self.faults: list[str] = []
+        """What is wrong with the claims that are written as TOML."""
         self._tested: dict[str, UnderTest] = {}
         self._records: dict[str, Record] = {}
         self._notes: list[str] = []
@@ -111,7 +113,23 @@ class ClaimSession:
         """What is under test, by model name; runs in the controller too, for its header and report."""
         if any(item.model for item in self.planned):
             for name in self.options.models:
-                self._tested[name] = under_test(name, self.options)
+                self._tested[name] = under_test(name, self.options, self._record_folder().parent)
+
+    def thresholds(self, planned: Planned) -> dict[str, float]:
+        """What the manifest's pairs assert of a claim in place of its own number, by the pair's name."""
+        if not planned.model:
+            return {}
+        pairs = self._tested[planned.model].pairs.pairs
+        key = planned.claim.key
+        return {pair.name: pair.thresholds[key] for pair in pairs if key in pair.thresholds}
+
+    def _unused_thresholds(self) -> Iterator[str]:
+        """Thresholds of pairs for claims that nobody judged: misspelt, or deselected."""
+        judged = {item.claim.key for item in self.planned}
+        for tested in self._tested.values():
+            stated = {key for pair in tested.pairs.pairs for key in pair.thresholds}
+            for key in sorted(stated - judged):
+                yield f"{tested.pairs.path.name} states thresholds for {key}, which no claim of this run is"
 
     def _find_records(self) -> None:
         if self.options.record == "none":
@@ -278,6 +296,7 @@ class ClaimSession:
             if f.comparison.drift is Drift.BORDERLINE
         ]
         self._closing += self._notes
+        self._closing += dict.fromkeys(self._unused_thresholds())
         self._closing += [change for name in self._records for change in self._changed(name)]
         self._closing.append(f"report: {os.path.relpath(path)}")
         return status

@@ -87,14 +87,32 @@ def split(uri: str) -> tuple[str, str, str | None]:
 
 
 def pinned(uri: str) -> RemoteClip:
-    """Ask the hub which commit a clip's revision (``main`` if none is named) is now. Raises RemoteError."""
+    """Ask the hub which commit a clip's revision (``main`` if none is named) is now.
+
+    Without a network the cache's answer stands. Raises RemoteError where it has none.
+    """
     repository, file, revision = split(uri)
     if revision and re.fullmatch(r"[0-9a-f]{40}", revision):
         return RemoteClip(repository, file, revision)
-    commit = _ask(repository, file, revision).commit_hash
+    try:
+        commit = _ask(repository, file, revision).commit_hash
+    except RemoteError:
+        commit = _cached_commit(repository, file, revision)
+        if commit is None:
+            raise
     if not commit or not re.fullmatch(r"[0-9a-f]{40}", commit):
         raise RemoteError(f"the hub names no commit for {uri}; name one: hf://datasets/OWNER/NAME@COMMIT/...")
     return RemoteClip(repository, file, commit)
+
+
+def _cached_commit(repository: str, file: str, revision: str | None) -> str | None:
+    """The commit that a branch or tag was when the file was last downloaded."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repository, file, revision=revision or "main", repo_type="dataset")
+    if not isinstance(found, str):
+        return None
+    return Path(found).parents[len(PurePosixPath(file).parts) - 1].name
 
 
 def _ask(repository: str, file: str, revision: str | None) -> Any:
@@ -120,6 +138,6 @@ def _offline(repository: str, file: str, revision: str | None, error: Exception)
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return (
         f"{file} of the dataset {repository} is not in the local cache and the hub cannot be reached "
-        f"({reason}); where there is a network run `hf download --repo-type dataset {repository} {file}{at} "
-        "--local-dir FOLDER`, and name the file in FOLDER in place of the hub's"
+        f"({reason}); where there is a network run `hf download --repo-type dataset {repository} {file}{at}` "
+        "and bring the cache here (HF_HOME names it), or download it into a folder and name the file instead"
     )
