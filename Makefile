@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install claims test test-slow lint calibration truth-table organism clean
+.PHONY: help install claims test test-slow lint calibration truth-table mutation organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,11 @@ truth-table: $(STAMP) ## judge the models with a known answer and write docs/tru
 	-$(BIN)/python -m pytest claims/ $(TRUTH) $(TRUTH_PAIRS) --circuit-report-dir reports/truth -q --tb=no -n 2
 	-$(BIN)/python -m pytest claims/ $(TRUTH) --circuit-claim '*-label/reproduces' --circuit-report-dir reports/labels -q --tb=no -n 2
 	$(BIN)/python -m circuit_claims.report.truth reports/truth/latest.json reports/labels/latest.json claims/recorded docs/truth-table.md
+
+mutation: $(STAMP) ## mutants of judge/ and recovery.py; starts where it stopped (half an hour; see docs/mutation.md)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
+	$(BIN)/mutmut run --max-children 1 $(ARGS)
+	$(BIN)/python tests/mutants.py
 
 organism: $(STAMP) ## render the clips and train the embedded models again (about an hour)
 	$(BIN)/python -m circuit_claims.organisms.make all

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from circuit_claims import pair_command
 
 USAGE = 4
 """Exit status for bad input, as pytest's."""
@@ -25,7 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     listing.add_argument("what", choices=("models", "claims", "pairs"))
     listing.add_argument("--circuit-pairs", metavar="FILE", help="the manifest to list pairs of")
     listing.add_argument("folder", nargs="?", type=Path, help="where claims are (default: claims/)")
+    pair_command.add_parser(commands)
     options = parser.parse_args(argv)
+    if options.command == "pair":
+        return _refusing(pair_command.run, pair_command.faults(), options)
     listers = {"models": _models, "claims": _claims, "pairs": _pairs}
     return listers[options.what](options)
 
@@ -40,7 +45,7 @@ def _models(_options: argparse.Namespace) -> int:
         ("OWNER/NAME[@REVISION]", "a ViViT on the Hugging Face hub, such as google/vivit-b-16x2-kinetics400"),
         ("./FOLDER", "a folder that save_pretrained wrote"),
     ]
-    _print(("name", "what it is"), rows)
+    print_table(("name", "what it is"), rows)
     return 0
 
 
@@ -61,7 +66,7 @@ def _claims(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return USAGE
-    _print(("claim", "scope", "statement", "source"), list(collector.claims.values()))
+    print_table(("claim", "scope", "statement", "source"), list(collector.claims.values()))
     return 0
 
 
@@ -91,15 +96,25 @@ def _pairs(options: argparse.Namespace) -> int:
     except ManifestError as fault:
         print(fault, file=sys.stderr)
         return USAGE
-    rows = [
-        (p.name, p.control or p.kind, p.action, p.positive.path.name, p.negative.path.name)
-        for p in pairs.pairs
-    ]
-    _print(("pair", "kind", "action", "success", "failure"), rows)
+    pair_command.rows(pairs)
     return 0
 
 
-def _print(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _refusing(
+    run: Callable[[argparse.Namespace], int],
+    faults: tuple[type[Exception], ...],
+    options: argparse.Namespace,
+) -> int:
+    """Run a command; a fault of the user's input is a line, not a traceback."""
+    try:
+        return run(options)
+    except faults as fault:
+        print(fault, file=sys.stderr)
+        return USAGE
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of text under their columns' names."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

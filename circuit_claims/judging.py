@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+<<<<<<< HEAD
 from typing import TYPE_CHECKING, TypeAlias
+=======
+from typing import TYPE_CHECKING
+>>>>>>> main
 
 from circuit_claims.judge.claim import Control, Design, Evidence, PositiveControl, Verdict
 from circuit_claims.judge.ledger import Planned, Result
@@ -19,8 +23,15 @@ if TYPE_CHECKING:
 class Judge:
     """The `judge` fixture: hand it a measurement and what is asserted of it, once a test."""
 
-    def __init__(self, planned: Planned, seed: int, keep: Callable[[Result], None]) -> None:
+    def __init__(
+        self,
+        planned: Planned,
+        seed: int,
+        keep: Callable[[Result], None],
+        thresholds: Mapping[str, float] | None = None,
+    ) -> None:
         self._planned, self._seed, self._keep = planned, seed, keep
+        self._thresholds = thresholds or {}
         self._done = False
 
     def __call__(
@@ -50,11 +61,26 @@ class Judge:
         if self._done:
             raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
         self._done = True
+<<<<<<< HEAD
         evidence = replace(
             self._evidence(measured),
+=======
+        made = {name: _control(name, c, measured) for name, c in (controls or {}).items()}
+        if self._thresholds:
+            measured, expectation, made = by_pair(measured, expectation, made, self._thresholds)
+            published = None  # one number, and the thresholds are several
+        evidence = Evidence(
+            name=measured.name,
+            unit=measured.unit,
+            values=measured.values,
+            pairs=measured.pairs,
+            groups=measured.groups,
+            clips=measured.clips,
+            experiment=dict(measured.experiment),
+>>>>>>> main
             published=published,
             rounding=rounding,
-            controls=tuple(_control(name, c, measured) for name, c in (controls or {}).items()),
+            controls=tuple(made.values()),
             equivalence=equivalence,
             positive=tuple(
                 PositiveControl(name, self._evidence(sample), seen)
@@ -84,6 +110,7 @@ class Judge:
             artifact=measured.artifact,
         )
 
+<<<<<<< HEAD
 
 def _control(name: str, control: AnyControl, measured: Sample) -> Control:
     """A control as the judge takes it: a list are seeds of random weights, a mapping is a family."""
@@ -91,6 +118,62 @@ def _control(name: str, control: AnyControl, measured: Sample) -> Control:
         samples, design = list(control.values()), Design.FAMILY
     elif isinstance(control, Sequence):
         samples, design = list(control), Design.SEEDS
+=======
+def by_pair(
+    measured: Sample,
+    expectation: Expectation,
+    controls: Mapping[str, Control],
+    thresholds: Mapping[str, float],
+) -> tuple[Sample, Expectation, dict[str, Control]]:
+    """Judge each pair by its own threshold: what is left above (or below) it, against zero.
+
+    Pairs without one keep the claim's number. Controls of the same pairs move with their pair, so that
+    differences from them stay as they are.
+
+    Raises:
+        MeasurementError: the claim does not assert a single bound, or contrasts with pairs of others,
+            which have no such threshold.
+    """
+    from circuit_claims.judge.expectation import above, below
+    from circuit_claims.measure.errors import MeasurementError
+
+    bounds = {"above": (expectation.low, above), "below": (expectation.high, below)}
+    stated = f"the manifest states thresholds of pairs ({', '.join(sorted(thresholds))}), and the claim "
+    if expectation.kind not in bounds:
+        raise MeasurementError(
+            f"{stated}asserts {expectation.words}: they can stand for `above` and `below` only; "
+            "leave them out"
+        )
+    there = {name: control for name, control in controls.items() if not control.undefined}
+    apart = [name for name, control in there.items() if control.design is Design.UNPAIRED]
+    if apart:
+        raise MeasurementError(
+            f"{stated}is held against pairs of others ({', '.join(apart)}), which have none: "
+            "leave them out, or write a claim without that control"
+        )
+    bound, make = bounds[expectation.kind]
+    own = [thresholds.get(pair, bound) for pair in measured.pairs]
+
+    def left(values: Sequence[float]) -> tuple[float, ...]:
+        return tuple(value - threshold for value, threshold in zip(values, own, strict=True))
+
+    moved = replace(
+        measured, name=f"{measured.name} minus the pair's threshold", values=left(measured.values)
+    )
+    return (
+        moved,
+        make(0.0),
+        {**controls, **{name: replace(c, rows=tuple(map(left, c.rows))) for name, c in there.items()}},
+    )
+
+
+def _control(name: str, control: Sample | Sequence[Sample], measured: Sample) -> Control:
+    """A control as the judge takes it: several samples are seeds of random weights."""
+    samples = [control] if not isinstance(control, Sequence) else list(control)
+    undefined = next((why for sample in samples for why in sample.undefined.values()), "")
+    if isinstance(control, Sequence):
+        design = Design.SEEDS
+>>>>>>> main
     else:
         samples = [control]
         design = Design.PAIRED if control.pairs == measured.pairs else Design.UNPAIRED

@@ -28,7 +28,12 @@ def add_options(group: Any) -> None:
         "shuffled:NAME#SEED, planted:NAME, a hub name with an optional @REVISION, or a folder; "
         "may be given more than once",
     )
-    add("--circuit-pairs", metavar="FILE", help="the manifest of video pairs (default: the model's own)")
+    add(
+        "--circuit-pairs",
+        metavar="FILE|paper",
+        help="the manifest of video pairs, or the paper's own pair "
+        "(default: pairs.toml beside the claims, else the model's own)",
+    )
     add("--circuit-pair", action="append", metavar="GLOB", help="only the pairs of these names")
     add("--circuit-claim", action="append", metavar="GLOB", help="only the claims of these ids")
     add(
@@ -134,6 +139,17 @@ class Options:
         if not self.claim_globs:
             return True
         return any(fnmatchcase(claim_id, glob) or fnmatchcase(key, glob) for glob in self.claim_globs)
+
+    def again(self) -> list[str]:
+        """The options that another run of a claim has to be given too; its model is named by its report."""
+        elsewhere = ("--circuit-model", "--circuit-claim", "--circuit-report-dir")
+        kept: list[str] = []
+        wanted = False
+        for word in self.words:
+            if word.startswith("--circuit-"):
+                wanted = word.split("=")[0] not in elsewhere
+            kept += [word] if wanted else []
+        return kept
 
     def rerun(self, planned: Planned) -> str:
         """The command that judges one item again, alone."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,8 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "circuit_claim(claim): the claim that a test judges (set by @claim)")
     from circuit_claims.options import Options
     from circuit_claims.session import ClaimSession
+    from circuit_claims.toml_claims import TomlClaims
 
-    config.stash[SESSION] = ClaimSession(Options.of(config), worker=hasattr(config, "workerinput"))
+    session = ClaimSession(Options.of(config), worker=hasattr(config, "workerinput"))
+    config.stash[SESSION] = session
+    config.pluginmanager.register(TomlClaims(session), "circuit_claims_toml")
     if config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Workers(config), "circuit_claims_workers")
 
@@ -60,10 +64,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     claims = [
         (item, marker.args[0]) for item in items if (marker := item.get_closest_marker("circuit_claim"))
     ]
-    if not claims:
+    if not claims and not session.faults:
         return
     refusals: tuple[type[Exception], ...] = (*session.refusals(), pytest.UsageError)
     try:
+        if session.faults:
+            raise pytest.UsageError("\nERROR: ".join(session.faults))
         for item, claim in claims:
             item.stash[PLANNED] = _plan(item, claim)
         session.open([item.stash[PLANNED] for item, _ in claims])
@@ -131,8 +137,9 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     planned = request.node.stash.get(PLANNED, None)
     if planned is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses `judge`, but carries no @claim")
-    seed = request.config.stash[SESSION].options.seed
-    return Judge(planned, seed, lambda result: request.node.stash.__setitem__(RESULT, result))
+    session = request.config.stash[SESSION]
+    keep = partial(request.node.stash.__setitem__, RESULT)
+    return Judge(planned, session.options.seed, keep, session.thresholds(planned))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -264,7 +271,7 @@ def _is_full(config: pytest.Config) -> bool:
     option = config.option
     chosen = option.keyword or option.markexpr or option.maxfail or getattr(option, "lf", False)
     chosen = chosen or getattr(option, "deselect", None) or getattr(option, "circuit_claim", None)
-    return not chosen and not any("::" in arg or arg.endswith(".py") for arg in config.args)
+    return not chosen and not any("::" in arg or arg.endswith((".py", ".toml")) for arg in config.args)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

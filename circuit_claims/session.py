@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +63,8 @@ class ClaimSession:
         self.interrupted = False
         self.refused = ""
         """Why a worker refused its input; the controller says it and exits with 4."""
+        self.faults: list[str] = []
+        """What is wrong with the claims that are written as TOML."""
         self._tested: dict[str, UnderTest] = {}
         self._records: dict[str, Record] = {}
         self._notes: list[str] = []
@@ -108,7 +112,23 @@ class ClaimSession:
         """What is under test, by model name; runs in the controller too, for its header and report."""
         if any(item.model for item in self.planned):
             for name in self.options.models:
-                self._tested[name] = under_test(name, self.options)
+                self._tested[name] = under_test(name, self.options, self._record_folder().parent)
+
+    def thresholds(self, planned: Planned) -> dict[str, float]:
+        """What the manifest's pairs assert of a claim in place of its own number, by the pair's name."""
+        if not planned.model:
+            return {}
+        pairs = self._tested[planned.model].pairs.pairs
+        key = planned.claim.key
+        return {pair.name: pair.thresholds[key] for pair in pairs if key in pair.thresholds}
+
+    def _unused_thresholds(self) -> Iterator[str]:
+        """Thresholds of pairs for claims that nobody judged: misspelt, or deselected."""
+        judged = {item.claim.key for item in self.planned}
+        for tested in self._tested.values():
+            stated = {key for pair in tested.pairs.pairs for key in pair.thresholds}
+            for key in sorted(stated - judged):
+                yield f"{tested.pairs.path.name} states thresholds for {key}, which no claim of this run is"
 
     def _find_records(self) -> None:
         if self.options.record == "none":
@@ -264,7 +284,7 @@ class ClaimSession:
         if self.options.update or self.options.add:
             self._write_records(findings, full)
         run = {**self._run(seconds), "exit_status": status, "complete": not (self._lost or self.interrupted)}
-        self.report = schema.build(findings, run, self._models())
+        self.report = schema.build(findings, run, self._models(), self.options.root)
         path = self.options.report_dir / "latest.json"
         schema.write(path, self.report)
         self._closing += [f"lost: {why}" for why in self._lost]
@@ -275,6 +295,7 @@ class ClaimSession:
             if f.comparison.drift is Drift.BORDERLINE
         ]
         self._closing += self._notes
+        self._closing += dict.fromkeys(self._unused_thresholds())
         self._closing += [change for name in self._records for change in self._changed(name)]
         self._closing.append(f"report: {os.path.relpath(path)}")
         return status
@@ -361,6 +382,8 @@ class ClaimSession:
             "pairs": len(sets[0].pairs) if sets else 0,
             "packages": {name: _version(name) for name in NOTED},
             "python": ".".join(map(str, sys.version_info[:3])),
+            "started": (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "options": shlex.join(self.options.again()),
         }
 
     def _models(self) -> list[dict[str, Any]]:
@@ -371,6 +394,8 @@ class ClaimSession:
                 "clips": self._clips(name),
                 "record": self._records[name].path.name if name in self._records else None,
                 "changed": self._changed(name),
+                "pair_set": tested.pairs.name,
+                "pairs": len(tested.pairs.pairs),
                 **self.model_facts.get(name, {}),
             }
             for name, tested in self._tested.items()

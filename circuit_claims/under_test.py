@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair, PairSet
-    from circuit_claims.models.source import ModelSource
+    from circuit_claims.models.source import ModelError, ModelSource
     from circuit_claims.options import Options
 
 
@@ -27,27 +27,71 @@ class UnderTest:
         """What the pairs are: a hash of their names and of all their clips' hashes."""
         digest = hashlib.sha256()
         for pair in self.pairs.pairs:
-            digest.update(f"{pair.name} {pair.positive.sha256} {pair.negative.sha256}\n".encode())
+            digest.update(f"{pair.name} {pair.positive.key} {pair.negative.key}\n".encode())
         return digest.hexdigest()[:16]
 
 
-def under_test(name: str, options: Options) -> UnderTest:
+MANIFEST = "pairs.toml"
+"""Beside the claims: the pairs that they are judged on where the command line names none."""
+PAPER = "paper"
+"""The name, on the command line, of the paper's own pair."""
+
+
+def under_test(name: str, options: Options, claims: Path | None = None) -> UnderTest:
     """Find a model and its pairs, and check what can be known without loading either.
+
+    `claims` is the folder that the claims were collected from.
 
     Raises:
         ModelError, ManifestError, SamplingError: each says what is wrong and what to do.
     """
     from circuit_claims.clips.pairs import load_pairs, verify_hashes
-    from circuit_claims.models.checkpoint import locate
-    from circuit_claims.organisms.registry import pairs_of, resolve
+    from circuit_claims.models.checkpoint import check_available
+    from circuit_claims.models.source import ModelError
+    from circuit_claims.organisms.registry import resolve
 
     source = resolve(name)
-    if isinstance(source.location, Path):
-        locate(source)
-    whole = load_pairs(options.pairs or pairs_of(source, options.cache))
+    try:
+        check_available(source)
+    except ModelError as fault:
+        if options.pairs == PAPER:
+            _say_both(fault, options)
+        raise
+    whole = load_pairs(_manifest(source, options, claims))
     verify_hashes(whole)
     _refuse_other_window(source, whole)
     return UnderTest(source, _selected(whole, options))
+
+
+def _say_both(lacking: ModelError, options: Options) -> None:
+    """Where the model cannot be had, and the paper's clips neither, say both at once."""
+    from circuit_claims.clips.errors import ManifestError
+    from circuit_claims.clips.paper import paper_manifest
+
+    try:
+        paper_manifest(options.cache)
+    except ManifestError as fault:
+        raise ManifestError(fault.path, fault.key, f"{fault.problem}\nERROR: {lacking}") from None
+
+
+def _manifest(source: ModelSource, options: Options, claims: Path | None) -> str | Path:
+    """The manifest that was named; the one beside the claims; the model's own.
+
+    A model that reads clips of its own (a planted circuit) is not judged on those beside the claims.
+    """
+    from circuit_claims.options import DEFAULT_MODEL
+    from circuit_claims.organisms.registry import pairs_of, resolve
+
+    if options.pairs == PAPER:
+        from circuit_claims.clips.paper import paper_manifest
+
+        return paper_manifest(options.cache)
+    if options.pairs:
+        return options.pairs
+    own = pairs_of(source, options.cache)
+    if claims is not None and own == pairs_of(resolve(DEFAULT_MODEL)) and (claims / MANIFEST).exists():
+        return claims / MANIFEST
+    return own
 
 
 def _selected(whole: PairSet, options: Options) -> PairSet:

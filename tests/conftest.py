@@ -2,4 +2,12 @@
 
 import os
 
+from hypothesis import settings
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Timings are noise on a busy machine: no example fails for taking long.
+settings.register_profile("default-without-deadline", deadline=None)
+settings.load_profile("default-without-deadline")
+# Few examples, the same every time: mutation testing runs the tests once for each mutant.
+settings.register_profile("mutation", max_examples=10, derandomize=True, deadline=None, database=None)

@@ -2,6 +2,7 @@
 
     name = "rendered"
     tracks = "tracks.json"               # optional: where things are in the rendered clips
+    outside = true                       # optional: clips may lie outside the manifest's folder
 
     [sampling]
     rule = "stride"
@@ -17,27 +18,40 @@
     outcome_frame = 24                   # the first source frame in which the two may differ
     positive = { file = "bowling-1-success.mp4", sha256 = "..." }
     negative = { file = "bowling-1-failure.mp4", sha256 = "..." }
+    thresholds = { "mlp-42-60/means" = 0.5 }      # optional: what a claim asserts of this pair
+
+A clip may also say `start = 12` (source frames by which its own window is moved), and lie on the hub:
+`{ file = "hf://datasets/OWNER/NAME/clip.mp4", revision = "<commit>", sha256 = "..." }`.
 
 Everything is checked before anything is measured, and an error names the file, the key and the remedy.
 """
 
 import re
-import tomllib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from circuit_claims.clips.errors import ManifestError
 from circuit_claims.clips.hashing import file_sha256
+from circuit_claims.clips.remote import SCHEME, RemoteClip, RemoteError
 from circuit_claims.clips.sampling import RULES, Sampling, SamplingError
+from circuit_claims.clips.table import Table, read_toml
 
-__all__ = ["ClipFile", "ManifestError", "Pair", "PairKind", "PairSet", "load_pairs", "verify_hashes"]
+__all__ = [
+    "ClipFile",
+    "ManifestError",
+    "Pair",
+    "PairKind",
+    "PairSet",
+    "load_pairs",
+    "load_sampling",
+    "verify_hashes",
+]
 
 CONTROLS = ("noise", "other-clip")
+NO_PAIRS = "there is none yet; add one: circuit-claims pair add NAME SUCCESS.mp4 FAILURE.mp4 --action ACTION"
 
 
 class PairKind(StrEnum):
@@ -54,9 +68,18 @@ class ClipFile:
     """A clip as a manifest names it."""
 
     path: Path
-    """The file, which existed when the manifest was read."""
+    """The file, which existed when the manifest was read; of a remote clip, its place in the hub's cache."""
     sha256: str
     """The hash that the manifest states, in lower case; `verify_hashes` compares it."""
+    start: int = 0
+    """Source frames by which this clip's window is moved from where the set's sampling has it."""
+    remote: RemoteClip | None = None
+    """Where on the hub it lies; `verify_hashes` downloads it once. None for a file."""
+
+    @property
+    def key(self) -> str:
+        """What a measurement of it depends on: the hash, and ``+start`` where its window is moved."""
+        return f"{self.sha256}{self.start:+d}" if self.start else self.sha256
 
 
 @dataclass(frozen=True)
@@ -72,14 +95,19 @@ class Pair:
     kind: PairKind
     """An outcome pair, or a control."""
     control: str | None
-    """``noise``: the same outcome under other sensor noise. ``other-clip``: the same action and outcome in
-    another clip. None for an outcome pair."""
+    """``noise``: one outcome of one scene, under other noise: of the sensor, or, where it was `made`, of the
+    encoder and the cut. ``other-clip``: the same action and outcome in another clip. None for an outcome
+    pair."""
     positive: ClipFile
     """The clip in which the action succeeds (a control: either of the two)."""
     negative: ClipFile
     """The clip in which it fails (a control: the other of the two)."""
     outcome_frame: int | None
     """The first source frame in which the two may differ; None where nobody has said."""
+    made: str | None = None
+    """How a control's clip was made from the other one; None for clips from a camera or a renderer."""
+    thresholds: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """What a claim asserts of this pair in place of its own number, by the claim's ``id/kind``."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +139,13 @@ class PairSet:
 def load_pairs(path: str | Path) -> PairSet:
     """Read and check a manifest: keys, types, names and files, but no file's hash. Raises ManifestError."""
     path = Path(path)
-    manifest = _Table(path, None, _read_toml(path))
-    manifest.allow("name", "tracks", "sampling", "pair")
+    manifest = Table(path, None, read_toml(path))
+    manifest.allow("name", "tracks", "outside", "sampling", "pair")
+    if "pair" not in manifest.values:
+        raise manifest.error("pair", NO_PAIRS)
     tables = manifest.tables("pair")
-    pairs = tuple(_pair(table, number) for number, table in enumerate(tables, 1))
+    outside = manifest.flag("outside")
+    pairs = tuple(_pair(table, number, outside) for number, table in enumerate(tables, 1))
     seen: set[str] = set()
     for pair, table in zip(pairs, tables, strict=True):
         if pair.name in seen:
@@ -129,11 +160,25 @@ def load_pairs(path: str | Path) -> PairSet:
     )
 
 
+def load_sampling(path: str | Path) -> Sampling:
+    """Read which frames a manifest samples, whether or not it has pairs yet. Raises ManifestError."""
+    path = Path(path)
+    return _sampling(Table(path, None, read_toml(path)).table("sampling"))
+
+
 def verify_hashes(pair_set: PairSet) -> None:
-    """Read every clip and compare its SHA-256 with the manifest's. Raises ManifestError where they differ."""
+    """Read every clip and compare its SHA-256 with the manifest's; a remote one is downloaded once.
+
+    Raises ManifestError where they differ, and where a remote clip cannot be had.
+    """
     differing = []
     for pair in pair_set.pairs:
         for side, clip in (("positive", pair.positive), ("negative", pair.negative)):
+            if clip.remote is not None:
+                try:
+                    clip.remote.fetch()
+                except RemoteError as error:
+                    raise ManifestError(pair_set.path, f'pair "{pair.name}": {side}', str(error)) from None
             try:
                 found = file_sha256(clip.path)
             except OSError as error:
@@ -151,23 +196,7 @@ def verify_hashes(pair_set: PairSet) -> None:
         )
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ManifestError(path, None, "does not exist; name a pairs.toml") from None
-    except OSError as error:
-        raise ManifestError(path, None, f"cannot be read ({error.strerror}); name a pairs.toml") from None
-    except UnicodeDecodeError as error:
-        raise ManifestError(path, None, f"is not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r" \(at line (\d+), column \d+\)", str(error))
-        problem = str(error).replace(line[0], "") if line else str(error)
-        where = f"line {line[1]}" if line else "its end"
-        raise ManifestError(path, where, f"is not TOML: {problem}; mend the syntax") from None
-
-
-def _sampling(table: "_Table") -> Sampling:
+def _sampling(table: Table) -> Sampling:
     table.allow("rule", "frames", "stride", "start", "seed")
     rule = table.choice("rule", RULES)
     try:
@@ -182,19 +211,23 @@ def _sampling(table: "_Table") -> Sampling:
         raise ManifestError(table.path, table.where, str(error)) from None
 
 
-def _pair(table: "_Table", number: int) -> Pair:
+def _pair(table: Table, number: int, outside: bool) -> Pair:
     """Read the ``number``-th pair, which errors call by its name as soon as it is known."""
     name = replace(table, where=f"pair {number}").text("name")
     table = replace(table, where=f'pair "{name}"')
-    table.allow("name", "action", "label", "kind", "control", "outcome_frame", "positive", "negative")
+    table.allow(
+        *("name", "action", "label", "kind", "control", "made", "outcome_frame", "positive", "negative"),
+        "thresholds",
+    )
     kind = PairKind(table.choice("kind", tuple(PairKind)))
     if kind is PairKind.OUTCOME and "control" in table.values:
         raise table.error("control", 'belongs to kind = "control"; leave it out, or change the kind')
     outcome_frame = table.integer("outcome_frame") if "outcome_frame" in table.values else None
     if outcome_frame is not None and outcome_frame < 0:
         raise table.error("outcome_frame", f"is {outcome_frame}; source frames are counted from 0")
-    positive, negative = _clip(table.table("positive")), _clip(table.table("negative"))
-    if positive.sha256 == negative.sha256 or positive.path == negative.path:
+    positive, negative = (_clip(table.table(side), outside) for side in ("positive", "negative"))
+    same_file = positive.sha256 == negative.sha256 or positive.path == negative.path
+    if same_file and positive.start == negative.start:
         raise table.error("negative", "is the same clip as positive; a pair compares two different clips")
     return Pair(
         name=name,
@@ -205,94 +238,22 @@ def _pair(table: "_Table", number: int) -> Pair:
         positive=positive,
         negative=negative,
         outcome_frame=outcome_frame,
+        made=table.text("made") if "made" in table.values else None,
+        thresholds=table.table("thresholds").numbers() if "thresholds" in table.values else {},
     )
 
 
-def _clip(table: "_Table") -> ClipFile:
-    table.allow("file", "sha256")
-    path, sha256 = table.file("file"), table.text("sha256").lower()
+def _clip(table: Table, outside: bool) -> ClipFile:
+    table.allow("file", "sha256", "start", "revision")
+    sha256, start = table.text("sha256").lower(), table.integer("start", 0)
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise table.error("sha256", "has to be 64 hexadecimal digits; `sha256sum` prints them")
-    return ClipFile(path, sha256)
-
-
-@dataclass(frozen=True)
-class _Table:
-    """A TOML table whose values are asked for by name and type; its errors say where it stands."""
-
-    path: Path
-    where: str | None
-    values: dict[str, Any]
-
-    def error(self, key: str, problem: str) -> ManifestError:
-        return ManifestError(self.path, key if self.where is None else f"{self.where}: {key}", problem)
-
-    def allow(self, *keys: str) -> None:
-        """Refuse any other key, naming the nearest."""
-        for key in self.values:
-            if key not in keys:
-                raise self.error(key, f"is no key here; {_nearest(key, keys)}")
-
-    def text(self, key: str) -> str:
-        value = self._value(key, str, "a text")
-        if not value.strip():
-            raise self.error(key, "is empty; write a text")
-        return str(value)
-
-    def integer(self, key: str, default: int | None = None) -> int:
-        if default is not None and key not in self.values:
-            return default
-        return int(self._value(key, int, "a whole number"))
-
-    def choice(self, key: str, choices: Sequence[str]) -> str:
-        value = self.text(key)
-        if value not in choices:
-            raise self.error(key, f'is "{value}"; {_nearest(value, choices)}')
-        return value
-
-    def table(self, key: str) -> "_Table":
-        where = key if self.where is None else f"{self.where}: {key}"
-        return _Table(self.path, where, self._value(key, dict, "a table"))
-
-    def tables(self, key: str) -> list["_Table"]:
-        values = self._value(key, list, f"a list of [[{key}]] tables")
-        if not values or not all(isinstance(value, dict) for value in values):
-            raise self.error(key, f"has no [[{key}]] tables; write at least one")
-        return [_Table(self.path, key, value) for value in values]
-
-    def file(self, key: str) -> Path:
-        """Return the path of a file that is there, by a name that stays in the manifest's folder or below.
-
-        Links are followed: datasets are often folders of links into a store.
-        """
-        name = self.text(key)
-        folder = self.path.parent
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise self.error(
-                key, f'"{name}" leaves the manifest\'s folder; put the file there, and name it so'
-            )
+    if table.text("file").startswith(SCHEME):
         try:
-            there = (folder / name).is_file()
-        except (OSError, ValueError):  # a name that is too long, or holds a NUL
-            there = False
-        if not there:
-            beside = _nearest(name, (file.name for file in folder.iterdir()))
-            raise self.error(key, f'there is no file "{name}" in the manifest\'s folder; {beside}')
-        return folder / name
-
-    def _value(self, key: str, kind: type, words: str) -> Any:
-        if key not in self.values:
-            raise self.error(key, f"is missing; give it {words}")
-        value = self.values[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(key, f"is {value!r:.60}; it has to be {words}")
-        return value
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that looks most like the given one, or list them where none does."""
-    known = sorted(known)
-    nearest = get_close_matches(name, known, 1)
-    if nearest:
-        return f'did you mean "{nearest[0]}"?'
-    return f"known are {', '.join(known[:12])}" if known else "nothing else is there"
+            remote = RemoteClip.parse(table.text("file"), table.text("revision"))
+        except RemoteError as error:
+            raise table.error("file", str(error)) from None
+        return ClipFile(remote.cached, sha256, start, remote)
+    if "revision" in table.values:
+        raise table.error("revision", f"belongs to a clip on the hub ({SCHEME}...); leave it out")
+    return ClipFile(table.file("file", outside=outside), sha256, start)

@@ -146,7 +146,7 @@ class Assay:
             "measurement": what,
             "params": dict(params),
             "weights": self._fingerprint,
-            "clips": [pair.positive.sha256, pair.negative.sha256],
+            "clips": [pair.positive.key, pair.negative.key],
             "sampling": dict(self.pairs.sampling.as_dict()),
             "device": self.bench.device,
             "precision": "float32",
@@ -203,7 +203,7 @@ class Assay:
 
     def _clip(self, pair: Pair, positive: bool) -> Tensor:
         clip_file = pair.positive if positive else pair.negative
-        key = (clip_file.sha256, self.pairs.sampling.start)
+        key = (clip_file.key, self.pairs.sampling.start)
         if key not in self._pixels:
             made = self.pixels(self.window(pair, positive))
             while self._pixels and sum(p.nbytes for p in self._pixels.values()) + made.nbytes > PIXELS_KEPT:
@@ -213,8 +213,10 @@ class Assay:
 
     def window(self, pair: Pair, positive: bool, shift: int = 0) -> np.ndarray:
         """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`; `shift` is in source frames."""
-        frames = self.bench.frames((pair.positive if positive else pair.negative).path)
-        sampling = self.pairs.sampling.shifted(shift) if shift else self.pairs.sampling
+        clip = pair.positive if positive else pair.negative
+        frames = self.bench.frames(clip.path)
+        moved = shift + clip.start
+        sampling = self.pairs.sampling.shifted(moved) if moved else self.pairs.sampling
         chosen: np.ndarray = frames[list(sampling.indices(len(frames)))]
         return chosen
 

@@ -31,6 +31,18 @@ def locate(source: ModelSource) -> Path:
     return _snapshot(source.name, source.location, source.revision)
 
 
+def check_available(source: ModelSource) -> None:
+    """Check that a model is here, or that the hub would give it, without downloading weights.
+
+    Raises:
+        ModelError: it is not in the folder or cache, and the hub cannot be reached or has none.
+    """
+    if isinstance(source.location, Path):
+        _folder(source.name, source.location)
+    elif source.location is not None and _download(source.location, source.revision, local_only=True) is None:
+        _reach_the_hub(source.name, source.location, source.revision)
+
+
 def fingerprint(source: ModelSource) -> str:
     """A sha256 over configuration, weights and preprocessing, and the seed of replaced weights.
 

@@ -1,7 +1,8 @@
-"""The versioned JSON report: the only input of the renderers.
+"""The versioned JSON report: the only input of the renderers. `reading.py` reads it back.
 
 The version comes first. Entries are keyed by claim, kind, model and part, never by node id. Floats keep
-six significant digits and NaN does not exist, so that two reports differ where the findings differ.
+six significant digits and NaN does not exist, so that two reports differ where the findings differ. No
+string names a place of the machine that it was written on.
 """
 
 import json
@@ -10,32 +11,36 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from circuit_claims.judge.claim import Evidence, Outcome
+from circuit_claims.judge.claim import Control, Design, Evidence, Outcome
 from circuit_claims.judge.ledger import Finding, Result
 from circuit_claims.judge.record import write_whole
+from circuit_claims.report.text import without_places
 
 NAME = "circuit-claims/report"
-VERSION = 1
-
-
-class ReportError(Exception):
-    """A report cannot be read; the message names the file, what is wrong and what to do."""
+VERSION = 2
 
 
 def build(
-    findings: Sequence[Finding], run: Mapping[str, Any], models: Sequence[Mapping[str, Any]]
+    findings: Sequence[Finding],
+    run: Mapping[str, Any],
+    models: Sequence[Mapping[str, Any]],
+    root: Path | None = None,
 ) -> dict[str, Any]:
-    """The report of a run: `run` says how it was made, `models` what was under test."""
+    """The report of a run: `run` says how it was made, `models` what was under test.
+
+    Files under `root` are named from there; of other paths only the last name is kept.
+    """
+    names = _shown_names([model["name"] for model in models], root)
     report = {
         "schema": NAME,
         "version": VERSION,
         "run": dict(run),
-        "models": [dict(model) for model in models],
-        "claims": [_claim(finding) for finding in findings],
+        "models": [{**model, "name": names[model["name"]]} for model in models],
+        "claims": [_claim(finding, names.get(finding.model, finding.model) or None) for finding in findings],
         "summary": counts(findings),
     }
-    rounded: dict[str, Any] = _rounded(report)
-    return rounded
+    placeless: dict[str, Any] = without_places(_rounded(report), root)
+    return placeless
 
 
 def counts(findings: Sequence[Finding]) -> dict[str, int]:
@@ -44,12 +49,21 @@ def counts(findings: Sequence[Finding]) -> dict[str, int]:
     return {str(outcome): outcomes.count(outcome) for outcome in Outcome if outcome in outcomes}
 
 
-def _claim(finding: Finding) -> dict[str, Any]:
+def _shown_names(models: Sequence[str], root: Path | None) -> dict[str, str]:
+    """Each model's name in the report: the last name of a folder elsewhere, numbered where two are equal."""
+    shown: dict[str, str] = {}
+    for name in models:
+        short = str(without_places(name, root))
+        shown[name] = f"{short} ({len(shown) + 1})" if short in shown.values() else short
+    return shown
+
+
+def _claim(finding: Finding, model: str | None) -> dict[str, Any]:
     claim, verdict = finding.claim, finding.verdict
     flags = sorted({flag for part in finding.parts if part.evidence for flag in part.evidence.flags})
     return {
         "key": claim.key,
-        "model": finding.model or None,
+        "model": model,
         "claim": claim.id,
         "kind": str(claim.kind),
         "scope": str(claim.scope),
@@ -62,6 +76,7 @@ def _claim(finding: Finding) -> dict[str, Any]:
         "flags": flags,
         "measurements": [_measurement(part) for part in finding.parts if part.evidence],
         "controls": list(verdict.contrasts),
+        "figures": _figures(finding),
         "expected_parts": finding.expected,
         "parts": [_part(part) for part in finding.parts] if claim.quantifier else [],
         "record": {
@@ -103,7 +118,36 @@ def _measurement(part: Result) -> dict[str, Any]:
         "experiment": dict(evidence.experiment),
         "by_pair": _by_pair(evidence),
         "undefined": dict(evidence.undefined),
+        "controls": [_control(control) for control in evidence.controls],
+        "effect": _plain_or_none(getattr(verdict, "effect", None)),
     }
+
+
+def _plain_or_none(mapping: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return dict(mapping) if mapping else None
+
+
+def _control(control: Control) -> dict[str, Any]:
+    """A control's own values: one for each of its pairs, or the mean over pairs for each seed."""
+    rows = [row for row in control.rows if row]
+    means = [sum(row) / len(row) for row in rows]
+    return {
+        "name": control.name,
+        "design": str(control.design),
+        "value": sum(means) / len(means) if means else None,
+        "values": means if control.design is Design.SEEDS else [value for row in rows for value in row],
+        "undefined": control.undefined,
+    }
+
+
+def _figures(finding: Finding) -> list[dict[str, Any]]:
+    """What the measurements would have drawn (`docs/report-figures.md`), equal ones of several parts once."""
+    figures: list[dict[str, Any]] = []
+    for part in finding.parts:
+        figure = getattr(part.evidence, "figure", None)
+        if figure and dict(figure) not in figures:
+            figures.append(dict(figure))
+    return figures
 
 
 def _asserted(part: Result) -> dict[str, Any] | None:
@@ -131,7 +175,11 @@ def _part(part: Result) -> dict[str, Any]:
         "reason": part.verdict.reason,
         "sentence": part.verdict.sentence,
         "controls": list(part.verdict.contrasts),
-        "record": {"drift": str(part.comparison.drift), "sentence": part.comparison.sentence},
+        "record": {
+            "drift": str(part.comparison.drift),
+            "sentence": part.comparison.sentence,
+            "estimate": part.comparison.entry.estimate if part.comparison.entry else None,
+        },
         "nodeid": part.planned.nodeid,
     }
 
@@ -152,36 +200,3 @@ def _rounded(value: Any) -> Any:
 def write(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report atomically: a killed run leaves the old one whole."""
     write_whole(path, json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read a report and check that it is one.
-
-    Raises:
-        ReportError: missing, cut short, another schema, a newer version, or an unknown verdict.
-    """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ReportError(f"{path}: there is no such report; `pytest claims/` writes one") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ReportError(f"{path}: cannot be read ({fault})") from None
-    except json.JSONDecodeError as fault:
-        raise ReportError(
-            f"{path}:{fault.lineno}: not JSON ({fault.msg}): it may be cut short; run `pytest claims/` again"
-        ) from None
-    if not isinstance(report, dict) or report.get("schema") != NAME:
-        raise ReportError(f"{path}: not a {NAME}; give a JSON file that `pytest claims/` wrote")
-    version = report.get("version")
-    if version != VERSION:
-        raise ReportError(f"{path}: version {version!r}, but this circuit-claims reads {VERSION}; upgrade it")
-    claims = report.get("claims")
-    if not isinstance(claims, list) or not all(isinstance(entry, dict) for entry in claims):
-        raise ReportError(f"{path}: 'claims' has to be a list of tables; run `pytest claims/` again")
-    known = {str(outcome) for outcome in Outcome}
-    for entry in claims:
-        if entry.get("verdict") not in known:
-            raise ReportError(
-                f"{path}: {entry.get('key')!r} has the unknown verdict {entry.get('verdict')!r}"
-            )
-    return report

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.judge.record import Entry, read_record, record_path
-from circuit_claims.report.schema import read
+from circuit_claims.report.reading import read
 
 _LETTERS = {
     "supported": "S",

@@ -93,6 +93,49 @@ def test_what_may_be_left_out(folder: Path) -> None:
     assert pairs.sampling == Sampling("notebook", 32, 4, seed=42)
 
 
+def test_a_clip_may_have_a_window_of_its_own(folder: Path) -> None:
+    content = manifest()
+    content["pair"][0]["negative"]["start"] = -3
+    first = load_pairs(write(folder, content)).pairs[0]
+    assert (first.positive.start, first.negative.start) == (0, -3)
+    assert first.positive.key == first.positive.sha256
+    assert first.negative.key == f"{first.negative.sha256}-3"
+
+
+def test_two_windows_of_one_clip_are_a_pair_and_one_window_is_none(folder: Path) -> None:
+    content = manifest()
+    content["pair"][0]["negative"] = {**clip(CLIPS[0]), "start": 10}
+    assert load_pairs(write(folder, content)).pairs[0].negative.start == 10
+    content["pair"][0]["positive"]["start"] = 10
+    with pytest.raises(ManifestError, match="is the same clip as positive"):
+        load_pairs(write(folder, content))
+
+
+def test_clips_outside_the_folder_where_they_are_allowed(folder: Path) -> None:
+    content = manifest()
+    content["outside"] = True
+    inner = folder / "manifests"
+    inner.mkdir()
+    (inner / "tracks.json").write_text("{}")
+    for pair in content["pair"]:
+        for side in ("positive", "negative"):
+            pair[side]["file"] = f"../{pair[side]['file']}"
+    content["pair"][0]["positive"]["file"] = str(folder / CLIPS[0])
+    verify_hashes(load_pairs(write(inner, content)))
+    content["pair"][0]["positive"]["file"] = "../gone.mp4"
+    with pytest.raises(ManifestError, match=r'there is no file "../gone.mp4"; mend the name'):
+        load_pairs(write(inner, content))
+
+
+def test_thresholds_of_a_pair(folder: Path) -> None:
+    content = manifest()
+    content["pair"][0]["thresholds"] = {"mlp-42-60/means": 1, "growth/means": 0.25}
+    pairs = load_pairs(write(folder, content)).pairs
+    assert pairs[0].thresholds == {"mlp-42-60/means": 1.0, "growth/means": 0.25}
+    assert pairs[1].thresholds == {}
+    assert len({*pairs}) == 3, "pairs can still be hashed"
+
+
 def test_a_relative_manifest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, manifest())
     monkeypatch.chdir(folder)
@@ -126,7 +169,24 @@ MISSING = object()
         (["sampling", "frames"], True, "sampling: frames", "whole number"),
         (["sampling", "stride"], 0, "sampling", "at least 1"),
         (["sampling", "seed"], 1, "sampling", "seed belongs to the rule notebook"),
-        (["pair"], MISSING, "pair", "is missing"),
+        (["pair"], MISSING, "pair", "there is none yet; add one: circuit-claims pair add"),
+        (["outside"], "yes", "outside", "it has to be true or false"),
+        (
+            ["pair", 0, "thresholds"],
+            {"mlp/means": "x"},
+            'pair "bowling-1": thresholds: mlp/means',
+            "a number",
+        ),
+        (
+            ["pair", 0, "thresholds"],
+            {"mlp/means": float("inf")},
+            'pair "bowling-1": thresholds: mlp/means',
+            "finite",
+        ),
+        (["pair", 0, "positive", "start"], 1.5, 'pair "bowling-1": positive: start', "whole number"),
+        (["pair", 0, "positive", "revision"], "main", 'pair "bowling-1": positive: revision', "on the hub"),
+        (["pair", 0, "positive", "file"], "hf://x", 'pair "bowling-1": positive: revision', "is missing"),
+        (["pair", 0, "made"], "", 'pair "bowling-1": made', "is empty"),
         (["pair"], [], "pair", "write at least one"),
         (["pair"], ["bowling"], "pair", "has no [[pair]] tables"),
         (["pair", 1, "name"], MISSING, "pair 2: name", "is missing"),

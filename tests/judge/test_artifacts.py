@@ -3,6 +3,8 @@
 import pytest
 
 from circuit_claims.judge.artifacts import (
+    CLOSED,
+    IDENTICAL,
     identity_patch,
     inert_readout,
     mismatched_baseline,
@@ -60,3 +62,32 @@ def test_residual_included_fires_when_the_write_is_the_next_stream():
     assert residual_included(closure=1e-7, closure_without_write=0.7) is None
     # A site that is neither is another defect, which closure itself reports.
     assert residual_included(closure=0.3, closure_without_write=0.4) is None
+
+
+def test_recoveries_up_to_the_tolerance_apart_are_one_number():
+    """A hundredth of a per cent, itself included, is what a constant may vary by."""
+    assert identity_patch([0.0, 0.0, IDENTICAL], distance_from_donor=IDENTICAL) is not None
+    assert identity_patch([0.0, 0.0, 1.01 * IDENTICAL], distance_from_donor=IDENTICAL) is None
+    assert identity_patch([0.0, 0.0, 0.0], distance_from_donor=1.01 * IDENTICAL) is None
+    assert mismatched_baseline([3.0, 3.0, 3.0 + 0.9 * IDENTICAL]) is not None
+    assert mismatched_baseline([3.0, 3.0, 3.0 + 1.1 * IDENTICAL]) is None
+
+
+def test_three_layers_are_enough_to_call_a_recovery_constant():
+    assert mismatched_baseline([1.0188] * 3) is not None
+    assert identity_patch([1.0] * 3) is not None
+
+
+def test_a_constant_that_is_zero_within_tolerance_is_no_mismatched_baseline():
+    assert mismatched_baseline([IDENTICAL] * 3) is None
+    assert mismatched_baseline([1.1 * IDENTICAL] * 3) is not None
+
+
+def test_a_perturbation_counts_however_small_it_is():
+    assert inert_readout(0.0, perturbed=1e-3) is not None
+
+
+def test_a_write_closes_up_to_and_with_the_tolerance():
+    assert residual_included(closure=CLOSED, closure_without_write=0.0) is None
+    assert residual_included(closure=0.9, closure_without_write=CLOSED) is not None
+    assert residual_included(closure=0.9, closure_without_write=1.1 * CLOSED) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from circuit_claims.judge.expectation import above, below, between, exactly, negligible
+from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
 
 numbers = st.floats(-100, 100)
 expectations = st.one_of(
@@ -124,3 +124,12 @@ def test_widening_keeps_what_held_and_moves_the_edges_outwards(expectation, valu
 def test_widening_admits_what_rounds_to_the_published_range():
     assert not between(0.42, 0.61).holds(0.4196)
     assert between(0.42, 0.61).widened(0.005).holds(0.4196)
+
+
+def test_anything_holds_everything_and_has_no_edge():
+    open_ = anything()
+    assert [value for value in (-inf, -1.0, 0.0, 1.0, inf) if not open_.holds(value)] == []
+    assert open_.contains(-5.0, 5.0)
+    assert not open_.excludes(-5.0, 5.0)
+    assert (open_.low, open_.high, open_.kind) == (-inf, inf, "anything")
+    assert open_.deciding(-2.0, 3.0) == -2.0, "no edge: the lower end stands for the interval"

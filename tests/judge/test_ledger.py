@@ -31,12 +31,15 @@ from circuit_claims.judge.claim import (
 )
 from circuit_claims.judge.expectation import above, below, between, exactly, negligible
 from circuit_claims.judge.ledger import (
+    NO_RECORD,
+    Finding,
     Mark,
     Planned,
     Result,
     exit_status,
     failing,
     mark,
+    record_entries,
     settle,
     stale,
 )
@@ -381,3 +384,57 @@ def test_a_control_keeps_its_design():
         above(0.0),
     )
     assert from_plain(json.loads(json.dumps(to_plain(made)))) == made
+
+
+# What a record keeps -------------------------------------------------------------------------------------
+
+
+def test_a_supported_finding_is_recorded_with_its_numbers_and_no_cause():
+    made = finding("supported", reason="left over", estimate=0.5, bound=0.42)
+    assert list(record_entries([made])) == [
+        ("mlp-42/reproduces", "", Entry(Outcome.SUPPORTED, "", 0.5, 0.42, 0.005))
+    ]
+
+
+def test_a_refuted_finding_is_recorded_with_its_cause():
+    made = finding("refuted", reason="value", estimate=0.5, bound=0.55)
+    ((_, _, kept),) = record_entries([made])
+    assert kept == Entry(Outcome.REFUTED, "value", 0.5, 0.55, 0.005)
+
+
+def test_the_recorded_tolerance_is_in_the_evidences_unit():
+    def kept(unit: str, estimate: float) -> Entry:
+        said = verdict("supported", estimate=estimate)
+        part = Result(planned(a_claim()), said, evidence([1.0], unit), above(0.0))
+        ((_, _, entry),) = record_entries([Finding(a_claim(), "organism", said, NO_RECORD, (part,), 1)])
+        return entry
+
+    assert kept("ratio", 40.0).tolerance == pytest.approx(0.4)
+    assert kept("fraction", 40.0).tolerance == 0.005
+    assert kept("count", 40.0).tolerance == 0.0
+
+
+def test_without_an_estimate_or_a_measurement_there_is_no_tolerance():
+    for made in (finding("inconclusive", estimate=None), finding("not applicable", values=None)):
+        ((_, _, kept),) = record_entries([made])
+        assert kept.tolerance is None
+    ((_, _, skipped),) = record_entries([finding("not applicable", values=None, estimate=None)])
+    assert skipped == Entry(Outcome.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize("quantified", [EACH, ANY])
+def test_the_parts_of_a_quantified_claim_are_recorded_after_it(quantified):
+    results = [part(quantified, 4, 2), part(quantified, 5, 2, above(100.0))]
+    (made,) = settled(results)
+    kept = list(record_entries([made]))
+    assert [(key, name) for key, name, _ in kept] == [
+        ("mlp-42/reproduces", ""),
+        ("mlp-42/reproduces", "layer=4"),
+        ("mlp-42/reproduces", "layer=5"),
+    ]
+    assert [entry.verdict for _, _, entry in kept] == [
+        made.verdict.outcome,
+        Outcome.SUPPORTED,
+        Outcome.REFUTED,
+    ]
+    assert kept[2][2] == Entry(Outcome.REFUTED, "value", 3.0, results[1].verdict.bound, 0.005)

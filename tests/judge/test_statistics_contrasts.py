@@ -1,6 +1,7 @@
 """Claim minus control: paired, unpaired, against seeds of random weights, and for probes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from circuit_claims.judge.contrasts import (
     seed_contrast,
     two_sample_contrast,
 )
-from circuit_claims.judge.intervals import interval
+from circuit_claims.judge.intervals import Interval, interval
 
 numbers = st.floats(-100, 100).map(lambda x: round(x, 2))
 CLAIM = [0.52, 0.61, 0.47, 0.55, 0.58, 0.49]
@@ -160,3 +161,99 @@ def test_one_group_of_numbers_from_numpy_is_fine() -> None:
     generator = np.random.default_rng(0)
     found = paired_contrast(generator.normal(1, 0.1, 8).tolist(), generator.normal(0, 0.1, 8).tolist())
     assert found.low > 0.5
+
+
+def test_a_probe_without_a_control_labelling_is_refused() -> None:
+    with pytest.raises(ValueError, match="there must be one"):
+        probe_selectivity([1.0, 0.0], [])
+    with pytest.raises(ValueError, match="needs 2 values, one a pair"):
+        probe_selectivity([1.0, 0.0], [[1.0]])
+
+
+# Every number that a contrast carries ---------------------------------------------------------------------
+
+
+def test_welch_carries_its_level_number_and_spread() -> None:
+    # se = sqrt(5/2/5 + 5/2/5) = 1 with df 8, five on a side: one unit spreads by sqrt(5).
+    found = two_sample_contrast([4.0, 5.0, 6.0, 7.0, 8.0], [1.0, 2.0, 3.0, 4.0, 5.0], level=0.8)
+    reach = stats.t.ppf(0.9, 8)
+    assert (found.low, found.high) == pytest.approx((3 - reach, 3 + reach))
+    assert (found.estimate, found.level, found.n) == (3.0, 0.8, 5)
+    assert found.sd == pytest.approx(math.sqrt(5))
+
+
+def test_one_pair_on_a_side_gives_no_interval() -> None:
+    found = two_sample_contrast([3.0], [1.0], level=0.8)
+    assert replace(found, method="") == Interval(2.0, -math.inf, math.inf, 0.8, 1, "", math.inf)
+    seed = prediction_bound([3.0], level=0.8)
+    assert replace(seed, method="") == Interval(3.0, -math.inf, math.inf, 0.8, 1, "", math.inf)
+
+
+def test_samples_without_spread_give_their_difference_exactly() -> None:
+    """0.1 is no binary fraction: a mean by summing would not be 0.1, nor its variance 0."""
+    found = two_sample_contrast([0.1] * 3, [0.0] * 4, level=0.8)
+    assert replace(found, method="") == Interval(0.1, 0.1, 0.1, 0.8, 3, "", 0.0)
+    bound = prediction_bound([0.1] * 3, level=0.8)
+    assert replace(bound, method="") == Interval(0.1, 0.1, 0.1, 0.8, 3, "", 0.0)
+    for value in (0.1, 0.3, 0.7, 1.1):
+        for n in (3, 7, 10, 11, 13, 19, 23):
+            assert prediction_bound([value] * n).estimate == value
+
+
+def test_prediction_carries_its_level_number_and_spread() -> None:
+    found = prediction_bound([0.0, 1.0, 0.5], level=0.8)
+    reach = stats.t.ppf(0.9, 2) * 0.5 * math.sqrt(4 / 3)
+    assert (found.low, found.high) == pytest.approx((0.5 - reach, 0.5 + reach))
+    assert (found.estimate, found.level, found.n, found.sd) == (0.5, 0.8, 3, 0.5)
+
+
+def test_unpaired_controls_that_share_a_clip_are_one() -> None:
+    found = two_sample_contrast(
+        [0.0, 1.0, 2.0], [1.0, 3.0, 4.0, 5.0], control_clusters=[("x",), ("x", "y"), ("z",), ("w",)]
+    )
+    assert found == two_sample_contrast([0.0, 1.0, 2.0], [2.0, 4.0, 5.0])
+
+
+def test_actions_with_one_pair_are_compared_at_the_stated_level() -> None:
+    groups = ["a", "b", "c"]
+    found = two_sample_contrast([1.0, 20.0, 301.0], [0.0, 19.5, 300.5], groups, groups, level=0.8)
+    known = interval([1.0, 0.5, 0.5], level=0.8)
+    assert (found.low, found.high, found.level) == (known.low, known.high, 0.8)
+
+
+PAIRS = 24
+
+
+def by_seed() -> tuple[list[float], list[list[float]], list[float]]:
+    """A trained model, five seeds, and what is left by pair when the seeds' mean is taken away."""
+    generator = np.random.default_rng(4)
+    trained = generator.exponential(size=PAIRS) + 3
+    # The seeds differ by pair and hardly in their means, so that the interval over pairs decides.
+    shared = generator.normal(size=PAIRS)
+    seeds = [(shared + shift).tolist() for shift in (-0.01, 0.0, 0.01)]
+    return trained.tolist(), seeds, (trained - shared).tolist()
+
+
+def test_against_seeds_the_pairs_get_their_own_interval() -> None:
+    trained, seeds, left = by_seed()
+    for labels in (
+        {},
+        {"groups": ["a"] * 12 + ["b"] * 12},
+        {"clusters": [pair // 2 for pair in range(PAIRS)]},
+        {"seed": 7},
+        {"level": 0.8},
+    ):
+        found, known = seed_contrast(trained, seeds, **labels), interval(left, **labels)
+        assert (found.low, found.high) == pytest.approx((known.low, known.high))
+        assert (found.level, found.n) == (known.level, known.n)
+        assert (found.estimate, found.sd) == pytest.approx((known.estimate, known.sd))
+        assert labels == {} or found != seed_contrast(trained, seeds), "the label matters here"
+
+
+def test_against_seeds_that_differ_the_prediction_bound_decides_at_the_stated_level() -> None:
+    seeds = [[0.5 * s] * 6 for s in range(5)]
+    found, bound = (
+        seed_contrast([3.0] * 6, seeds, level=0.8),
+        prediction_bound([0, 0.5, 1, 1.5, 2], level=0.8),
+    )
+    assert (found.low, found.high) == pytest.approx((3 - bound.high, 3 - bound.low))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from circuit_claims.judge import statistics
 from circuit_claims.judge.effects import (
@@ -13,6 +14,7 @@ from circuit_claims.judge.effects import (
     hodges_lehmann,
     pairs_for_equivalence,
     pairs_for_margin,
+    pairs_for_sign_flip,
     pairs_needed,
     sign_fraction,
 )
@@ -69,8 +71,6 @@ def test_power_of_equivalence_by_simulation(ratio: float) -> None:
     n = pairs_for_equivalence(ratio, 1.0)
     assert n is not None
     draws = np.random.default_rng(0).normal(0, ratio, (4_000, n))
-    from scipy import stats
-
     reach = stats.t.ppf(0.95, n - 1) * draws.std(axis=1, ddof=1) / math.sqrt(n)
     power = np.mean(np.abs(draws.mean(axis=1)) + reach < 1)
     assert 0.78 < power < 0.93
@@ -104,3 +104,29 @@ def test_impossible_plans() -> None:
 def test_the_list_of_statistics_is_complete_and_sorted() -> None:
     assert statistics.__all__ == sorted(statistics.__all__)
     assert all(callable(getattr(statistics, name)) for name in statistics.__all__)
+
+
+def test_the_default_plan_is_one_test_at_5_percent_on_one_side() -> None:
+    assert pairs_for_sign_flip() == pairs_for_sign_flip(0.05, 1, False) == 5
+
+
+def test_a_power_of_two_is_reached_exactly() -> None:
+    assert pairs_for_sign_flip(1 / 32) == 5
+    assert pairs_for_sign_flip(1 / 16, two_sided=True) == 5
+
+
+@pytest.mark.parametrize(("alpha", "parts"), [(0.0, 1), (1.0, 1), (1.5, 1), (-0.1, 1), (0.05, 0)])
+def test_an_impossible_sign_flip_is_refused(alpha: float, parts: int) -> None:
+    with pytest.raises(ValueError, match="alpha lies between 0 and 1 and parts are at least 1"):
+        pairs_for_sign_flip(alpha, parts)
+
+
+def test_the_share_of_positive_pairs_carries_its_numbers() -> None:
+    # 3 of 4 positive. Clopper & Pearson at 80 %: beta quantiles (0.1; 3, 2) and (0.9; 4, 1).
+    found = sign_fraction([1.0, 2.0, -1.0, 3.0], level=0.8)
+    assert found.low == pytest.approx(stats.beta.ppf(0.1, 3, 2))
+    assert found.high == pytest.approx(stats.beta.ppf(0.9, 4, 1))
+    assert (found.estimate, found.level, found.n, found.method) == (0.75, 0.8, 4, "exact binomial")
+    assert found.sd == pytest.approx(np.std([1, 1, 0, 1], ddof=1))
+    assert sign_fraction([1.0, -1.0]).sd == pytest.approx(np.std([1, 0], ddof=1))
+    assert sign_fraction([1.0]).sd == math.inf

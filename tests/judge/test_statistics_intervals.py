@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from circuit_claims.judge.equivalence import equivalence
-from circuit_claims.judge.intervals import Interval, interval, t_test, units_of
+from circuit_claims.judge.intervals import Interval, PValues, interval, t_test, units_of
 
 numbers = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))
 samples = st.lists(numbers, min_size=2, max_size=12)
@@ -200,3 +200,56 @@ def test_the_interval_holds_its_estimate_and_grows_with_the_level(values: list[f
 @given(large)
 def test_the_bootstrap_is_the_same_every_time(values: list[float]) -> None:
     assert interval(values, seed=4, resamples=199) == interval(values, seed=4, resamples=199)
+
+
+def test_equivalence_heeds_actions_and_clips_as_the_interval_does() -> None:
+    values, groups, clips = [0.1, 0.2, -0.3, -0.1, 0.3, -0.2], list("aabbcc"), [0, 0, 1, 2, 3, 4]
+    for labels in ({"groups": groups}, {"clusters": clips}):
+        found = equivalence(values, 0.5, **labels)
+        assert found.bound == 0.5
+        assert found.interval == interval(values, level=0.9, **labels)
+        assert found.p == max(t_test(values, -0.5, **labels).greater, t_test(values, 0.5, **labels).less)
+    assert equivalence(values, 0.5, groups).p != equivalence(values, 0.5).p
+    low, high = [value - 1 for value in values], [value + 1 for value in values]
+    for shifted, side in ((low, "greater"), (high, "less")):
+        threshold = -0.5 if side == "greater" else 0.5
+        for labels in ({"groups": groups}, {"clusters": clips}):
+            one_sided = getattr(t_test(shifted, threshold, **labels), side)
+            assert equivalence(shifted, 0.5, **labels).p == one_sided
+
+
+def test_equivalence_hands_its_seed_to_the_bootstrap() -> None:
+    values = np.random.default_rng(2).exponential(size=30).tolist()
+    for seed in (0, 7):
+        assert equivalence(values, 0.5, seed=seed).interval == interval(values, level=0.9, seed=seed)
+    assert equivalence(values, 0.5) == equivalence(values, 0.5, seed=0)
+    assert equivalence(values, 0.5, seed=7) != equivalence(values, 0.5, seed=0)
+
+
+def test_the_ends_of_an_interval_belong_to_it() -> None:
+    found = Interval(0.5, 0.0, 1.0, 0.95, 5, "t", 1.0)
+    assert [value for value in (-0.1, 0.0, 0.5, 1.0, 1.1) if found.excludes(value)] == [-0.1, 1.1]
+    assert found.within(-0.1, 1.1)
+    assert not found.within(0.0, 1.1)
+    assert not found.within(-0.1, 1.0)
+    assert not Interval(0.5, -math.inf, 1.0, 0.95, 5, "t", 1.0).bounded
+    assert not Interval(0.5, 0.0, math.inf, 0.95, 5, "t", 1.0).bounded
+    assert found.bounded
+
+
+def test_one_pair_has_p_one_on_either_side() -> None:
+    assert t_test([7.0]) == PValues(1.0, 1.0)
+
+
+def test_a_t_test_is_against_zero_unless_told() -> None:
+    values = [0.3, 0.1, 0.5, -0.2, 0.4]
+    assert t_test(values).greater == pytest.approx(stats.ttest_1samp(values, 0, alternative="greater").pvalue)
+
+
+def test_the_t_test_and_the_interval_agree_within_actions_and_clips() -> None:
+    """A threshold on the upper end of the 90 % interval has p = 5 % below it, whatever the labels."""
+    values = [0.1, 0.2, -0.3, -0.1, 0.3, -0.2]
+    for labels in ({}, {"groups": list("aabbcc")}, {"clusters": [0, 0, 1, 2, 3, 4]}):
+        found = interval(values, level=0.9, **labels)
+        assert t_test(values, found.high, **labels).less == pytest.approx(0.05)
+        assert t_test(values, found.low, **labels).greater == pytest.approx(0.05)

@@ -1,6 +1,7 @@
 """Sign flips against scipy's exact test, and the corrections for many parts against worked examples."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from circuit_claims.judge.effects import pairs_for_sign_flip
-from circuit_claims.judge.permutation import any_of, each, holm, max_t, permutation_p, sign_flip
+from circuit_claims.judge.intervals import PValues
+from circuit_claims.judge.permutation import Alternative, any_of, each, holm, max_t, permutation_p, sign_flip
 
 numbers = st.floats(-100, 100).map(lambda x: round(x, 2))
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=15)
@@ -180,3 +182,118 @@ def test_what_is_no_number_is_refused() -> None:
         permutation_p(math.nan, [1.0])
     with pytest.raises(ValueError, match="clusters has 1 labels"):
         sign_flip([1.0, 2.0], clusters=["a"])
+
+
+def test_a_unit_is_flipped_with_the_sum_of_its_pairs() -> None:
+    # Units 2 and -1: of the sums 1, 3, -3, -1 two are as large as 1.
+    assert sign_flip([3.0, -1.0, 1.0, -2.0], clusters=[0, 0, 1, 1]).greater == 0.5
+
+
+@pytest.mark.parametrize("size", [1.0, 1e9])
+def test_a_draw_that_differs_by_rounding_is_a_tie_at_any_scale(size: float) -> None:
+    just_below = size * (1 - 1e-15)
+    assert just_below < size
+    assert permutation_p(size, [just_below] * 3) == 1.0
+    assert permutation_p(size, [size * (1 - 1e-9)] * 3) == 0.25
+
+
+# Drawn patterns -------------------------------------------------------------------------------------------
+
+
+def test_twenty_pairs_are_still_counted_out() -> None:
+    assert sign_flip([1.0] * 20).greater == 2.0**-20
+    assert sign_flip([-1.0] * 20).less == 2.0**-20
+
+
+def test_draws_count_the_observed_pattern_on_both_sides() -> None:
+    assert sign_flip([1.0] * 40).greater == 1 / 100_000
+    assert sign_flip([-1.0] * 40).less == 1 / 100_000
+    assert sign_flip([-1.0] * 40, resamples=999).less == 1 / 1000
+    assert sign_flip([1.0] * 40, resamples=999).less == 1.0
+    assert sign_flip([0.0] * 25, resamples=99) == PValues(1.0, 1.0)
+
+
+def test_drawn_ties_count_though_they_differ_by_rounding() -> None:
+    found = sign_flip([0.1, 0.2, 0.3, *[0.0] * 27], resamples=9_999)
+    assert found.greater == pytest.approx(1 / 8, abs=0.02)
+    assert sign_flip([-0.1, -0.2, -0.3, *[0.0] * 27], resamples=9_999).less == pytest.approx(1 / 8, abs=0.02)
+
+
+def test_a_seed_draws_the_same_patterns_and_another_seed_others() -> None:
+    values = np.random.default_rng(0).normal(0.05, 1, 25).tolist()
+    assert sign_flip(values, seed=3, resamples=999) == sign_flip(values, seed=3, resamples=999)
+    assert sign_flip(values, seed=3, resamples=999) != sign_flip(values, seed=4, resamples=999)
+    assert sign_flip(values) == sign_flip(values, seed=0)
+    assert sign_flip(values, seed=1) != sign_flip(values, seed=0)
+
+
+def test_both_signs_are_drawn_alike() -> None:
+    values = np.random.default_rng(1).normal(0.0, 1, 30)
+    found = sign_flip(values.tolist())
+    normal = stats.norm.sf(values.sum() / np.sqrt(np.square(values).sum()))
+    assert found.greater == pytest.approx(normal, abs=0.01)
+    assert found.less == pytest.approx(1 - normal, abs=0.01)
+
+
+# Max-T against its definition -----------------------------------------------------------------------------
+
+
+def stepped_down(matrix: np.ndarray, alternative: str) -> list[float]:
+    """Westfall & Young's step-down over every pattern of signs, part by part, as the book has it."""
+    size = np.sqrt(np.square(matrix).sum(axis=0))
+
+    def statistic(values: np.ndarray) -> np.ndarray:
+        t = values.sum(axis=0) / np.where(size == 0, 1, size)
+        return {"greater": t, "less": -t, "two-sided": np.abs(t)}[alternative]
+
+    observed = statistic(matrix)
+    patterns = [np.array(signs)[:, None] for signs in product((-1, 1), repeat=len(matrix))]
+    drawn = np.array([statistic(signs * matrix) for signs in patterns])
+    found, at_least, left = {}, 0.0, list(range(matrix.shape[1]))
+    while left:
+        part = max(left, key=lambda j: observed[j])
+        share = np.mean(drawn[:, left].max(axis=1) >= observed[part] - 1e-9)
+        found[part] = at_least = max(at_least, float(share))
+        left.remove(part)
+    return [found[part] for part in range(matrix.shape[1])]
+
+
+@pytest.mark.parametrize("alternative", ["greater", "less", "two-sided"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_max_t_is_the_step_down_over_all_patterns(alternative: Alternative, seed: int) -> None:
+    matrix = 0.2 * np.random.default_rng(seed).normal([1.0, 0.2, -0.8, 0.0, 10.0], 1, (6, 5))
+    matrix[:, 3] = 0
+    assert max_t(matrix.tolist(), alternative) == pytest.approx(stepped_down(matrix, alternative))
+    by_unit = np.stack([matrix[0] + matrix[3], matrix[1], matrix[2] + matrix[5], matrix[4]])
+    clips = [("a", "b"), ("c",), ("d",), ("b",), ("e",), ("d",)]
+    found = max_t(matrix.tolist(), alternative, clusters=clips)
+    assert found == pytest.approx(stepped_down(by_unit, alternative))
+
+
+def test_max_t_looks_upwards_unless_told() -> None:
+    matrix = np.random.default_rng(0).normal([1.0, -1.0], 1, (6, 2)).tolist()
+    assert max_t(matrix) == max_t(matrix, "greater")
+
+
+def test_max_t_counts_all_patterns_where_the_draws_would_be_as_many() -> None:
+    matrix = np.random.default_rng(5).normal(0.3, 1, (8, 3)).tolist()
+    assert max_t(matrix, resamples=255) == max_t(matrix)
+    assert all((256 * p).is_integer() for p in max_t(matrix))
+    for fewer in (254, 99):
+        assert all(
+            ((fewer + 1) * p) == pytest.approx(round((fewer + 1) * p)) for p in max_t(matrix, resamples=fewer)
+        )
+        assert max_t(matrix, resamples=fewer) != max_t(matrix)
+
+
+def test_max_t_draws_count_the_observed_pattern() -> None:
+    strong = [[1.0, 1.0]] * 40
+    assert max_t(strong) == (1 / 10_000,) * 2
+    assert max_t(strong, resamples=99) == (1 / 100,) * 2
+    assert max_t(strong, "less", resamples=99) == (1.0, 1.0)
+
+
+def test_max_t_draws_the_same_patterns_for_a_seed() -> None:
+    matrix = np.random.default_rng(8).normal(0.1, 1, (20, 4)).tolist()
+    assert max_t(matrix) == max_t(matrix, seed=0)
+    assert max_t(matrix, seed=1) != max_t(matrix, seed=0)

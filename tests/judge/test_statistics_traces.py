@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_claims.judge.contrasts import paired_contrast
+from circuit_claims.judge.intervals import interval, t_test
 from circuit_claims.judge.traces import monotone, one_knot, slope_change, slope_changes
 
 # The mean-token delta norms of one pair as the paper's notebook printed them, layers 0 to 11.
@@ -139,3 +140,68 @@ def test_bad_traces_are_refused() -> None:
         one_knot([1.0, 2.0, 3.0, 4.0])
     with pytest.raises(ValueError, match="NaN"):
         monotone([[math.nan]])
+
+
+def wavy(pairs: int, seed: int = 3) -> list[list[float]]:
+    generator = np.random.default_rng(seed)
+    return [[v * math.exp(generator.normal(0, 0.2)) for v in bent(5)] for _ in range(pairs)]
+
+
+def test_over_pairs_every_setting_reaches_the_traces_and_the_interval() -> None:
+    traces, groups = wavy(24), ["a"] * 12 + ["b"] * 12
+    clips = [(f"clip {pair // 2 * 2}",) for pair in range(24)]
+    for settings in (
+        {},
+        {"layers": range(1, 13)},
+        {"scale": "linear"},
+        {"window": 2},
+        {"window": None},
+        {"floor": 5.0},
+    ):
+        changes = slope_changes(traces, 5, **settings)
+        assert slope_change(traces, 5, **settings) == interval(changes)
+        assert settings == {} or changes != slope_changes(traces, 5), "the setting matters here"
+    changes = slope_changes(traces, 5)
+    for labels in ({"groups": groups}, {"clusters": clips}, {"seed": 7}, {"level": 0.8}):
+        found = slope_change(traces, 5, **labels)
+        assert found == interval(changes, **labels)
+        assert found != slope_change(traces, 5), "the label matters here"
+
+
+def test_a_knot_lies_on_the_layers_and_above_the_floor_that_it_was_told() -> None:
+    assert one_knot(bent(5), layers=range(2, 14)).onset == 7
+    low = [1e-3, 1e-2, 1.0, 1.0, 1.0, 2.0, 4.0, 8.0]
+    assert one_knot(low, floor=1.0).onset == 5
+    assert one_knot(low).onset != 5
+
+
+@pytest.mark.parametrize("onset", [2, 3, 10])
+def test_a_knot_may_lie_one_layer_from_the_start_and_two_from_the_end(onset: int) -> None:
+    assert one_knot(bent(onset)).onset == onset
+
+
+def test_five_layers_are_enough_for_a_knot() -> None:
+    assert one_knot(bent(3, layers=5)).onset == 3
+
+
+def test_a_flat_trace_bends_nowhere_and_pays_for_two_parameters() -> None:
+    flat = one_knot([1.0] * 8)
+    assert (flat.onset, flat.before, flat.after) == (2, 0.0, 0.0)
+    assert flat.bic_gain == pytest.approx(-2 * math.log(8))
+
+
+def test_what_a_knot_gains_does_not_depend_on_the_unit() -> None:
+    """An exact bend is limited by rounding, which grows with the values."""
+    trace = [1.0, 1.0, 1.0, 1.0, 1.125, 1.25, 1.375, 1.5]
+    gains = [one_knot([unit * v for v in trace], scale="linear").bic_gain for unit in (1.0, 2.0**20)]
+    assert gains[0] == pytest.approx(gains[1], abs=1e-3)
+
+
+def test_monotone_heeds_actions_and_clips() -> None:
+    steps = [[0.5, 0.1], [0.4, 0.5], [0.6, -0.3], [0.3, 0.2], [0.2, 0.4], [0.7, 0.3]]
+    for labels in ({"groups": list("aabbcc")}, {"clusters": [0, 0, 1, 2, 3, 4]}):
+        found = monotone(steps, **labels)
+        assert found.increments == tuple(
+            t_test([row[step] for row in steps], **labels).greater for step in (0, 1)
+        )
+        assert found != monotone(steps)

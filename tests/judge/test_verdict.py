@@ -409,3 +409,30 @@ def test_each_and_any_are_mirror_images(bounds):
     any_ = quantify(ANY, parts, len(parts)).outcome
     mirror = {SUPPORTED: REFUTED, REFUTED: SUPPORTED, INCONCLUSIVE: INCONCLUSIVE}
     assert any_ is mirror[each]
+
+
+# What an exact verdict carries ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "expectation", "said", "worst"),
+    [
+        ([1.0, 0.95, 1.02], exactly(1.0, within=0.1), (SUPPORTED, ""), 0.95),
+        ([-1.0, -1.04, -0.97], exactly(-1.0, within=0.1), (SUPPORTED, ""), -1.04),
+        ([1.0, 0.7, 1.2], exactly(1.0, within=0.1), (REFUTED, "value"), 0.7),
+        ([2.0, 9.0, 3.0], above(1.0), (SUPPORTED, ""), 9.0),
+        ([0.5, 0.1, 0.3], below(1.0), (SUPPORTED, ""), 0.1),
+    ],
+)
+def test_exact_verdicts_carry_the_value_farthest_from_the_middle(values, expectation, said, worst):
+    found = decide(EXACT, evidence(values), expectation)
+    assert (found.outcome, found.reason) == said
+    assert (found.estimate, found.bound, found.n) == (worst, worst, 3)
+    undefined = decide(EXACT, evidence(values, undefined={"golf-1": "0/0"}), expectation)
+    assert (undefined.estimate, undefined.bound, undefined.n) == (worst, None, 3)
+
+
+def test_one_pair_carries_its_value_as_the_estimate():
+    found = decide(REPRODUCES, evidence([1.02]), above(1.0))
+    assert (found.estimate, found.n, found.bound) == (1.02, 1, 1.02)
+    assert decide(REPRODUCES, evidence([0.9]), above(1.0)).estimate == 0.9

@@ -19,6 +19,7 @@ def without_times(report):
     """A report but for what a second run may say otherwise: how long it took."""
     report = copy.deepcopy(report)
     report["run"].pop("seconds")
+    report["run"].pop("started")
     return report
 
 
@@ -33,7 +34,7 @@ def test_claims_on_a_model_end_in_a_report(on_models, last_line):
         ["circuit-claims: *tiny · cpu float32 · 8 pairs of squares · seed 0 · record none"]
     )
     report = on_models.report
-    assert [model["name"] for model in report["models"]] == [str(on_models.world.model)]
+    assert [model["name"] for model in report["models"]] == ["…/tiny"], "its place on this machine stays out"
     assert (report["run"]["pairs"], report["models"][0]["n_layers"]) == (8, 2)
     assert report["models"][0]["identity"]["passed"] is True
     assert on_models.entry("twelve-layers")["verdict"] == "not applicable"

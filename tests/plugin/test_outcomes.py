@@ -39,7 +39,7 @@ def test_the_table_counts_claims_and_names_the_report(claims):
             "*= circuit claims =*",
             "claims about the published tables (no model)",
             "refuted/reproduces * -300 % [[]-496.3 %, -103.7 %[]] n=5 * > 0 % * refuted (value)*",
-            "1 supported claims are not shown (-v shows them).",
+            "1 supported claim is not shown (-v shows it).",
             "3 claims: 1 supported, 1 refuted, 1 inconclusive",
             "report: reports/latest.json",
         ]

@@ -32,6 +32,8 @@ RUN: dict[str, Any] = {
     "pairs": 64,
     "packages": {"torch": "2.13.0"},
     "python": "3.11.7",
+    "started": "2026-11-21T13:40:00Z",
+    "options": "--circuit-seed=0",
     "exit_status": 1,
     "complete": True,
 }
