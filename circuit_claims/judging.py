@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-<<<<<<< HEAD
 from typing import TYPE_CHECKING, TypeAlias
-=======
-from typing import TYPE_CHECKING
->>>>>>> main
 
 from circuit_claims.judge.claim import Control, Design, Evidence, PositiveControl, Verdict
 from circuit_claims.judge.ledger import Planned, Result
@@ -61,23 +57,12 @@ class Judge:
         if self._done:
             raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
         self._done = True
-<<<<<<< HEAD
-        evidence = replace(
-            self._evidence(measured),
-=======
         made = {name: _control(name, c, measured) for name, c in (controls or {}).items()}
         if self._thresholds:
             measured, expectation, made = by_pair(measured, expectation, made, self._thresholds)
             published = None  # one number, and the thresholds are several
-        evidence = Evidence(
-            name=measured.name,
-            unit=measured.unit,
-            values=measured.values,
-            pairs=measured.pairs,
-            groups=measured.groups,
-            clips=measured.clips,
-            experiment=dict(measured.experiment),
->>>>>>> main
+        evidence = replace(
+            self._evidence(measured),
             published=published,
             rounding=rounding,
             controls=tuple(made.values()),
@@ -110,15 +95,7 @@ class Judge:
             artifact=measured.artifact,
         )
 
-<<<<<<< HEAD
 
-def _control(name: str, control: AnyControl, measured: Sample) -> Control:
-    """A control as the judge takes it: a list are seeds of random weights, a mapping is a family."""
-    if isinstance(control, Mapping):
-        samples, design = list(control.values()), Design.FAMILY
-    elif isinstance(control, Sequence):
-        samples, design = list(control), Design.SEEDS
-=======
 def by_pair(
     measured: Sample,
     expectation: Expectation,
@@ -167,13 +144,12 @@ def by_pair(
     )
 
 
-def _control(name: str, control: Sample | Sequence[Sample], measured: Sample) -> Control:
-    """A control as the judge takes it: several samples are seeds of random weights."""
-    samples = [control] if not isinstance(control, Sequence) else list(control)
-    undefined = next((why for sample in samples for why in sample.undefined.values()), "")
-    if isinstance(control, Sequence):
-        design = Design.SEEDS
->>>>>>> main
+def _control(name: str, control: AnyControl, measured: Sample) -> Control:
+    """A control as the judge takes it: a list are seeds of random weights, a mapping is a family."""
+    if isinstance(control, Mapping):
+        samples, design = list(control.values()), Design.FAMILY
+    elif isinstance(control, Sequence):
+        samples, design = list(control), Design.SEEDS
     else:
         samples = [control]
         design = Design.PAIRED if control.pairs == measured.pairs else Design.UNPAIRED
