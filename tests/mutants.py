@@ -121,14 +121,14 @@ def told(path: list[tuple[ast.AST, ast.AST]]) -> str:
         ast.unparse(node)
         for node in (path[-1] if isinstance(path[-1][0], ast.expr | ast.keyword) else statement)
     ]
-    if len(texts[0]) < 25:
+    if len(texts[0]) < 15:
         texts = [
             next(
                 (
                     ast.unparse(pair[side])
                     for pair in reversed(path)
                     if isinstance(pair[0], ast.expr | ast.stmt | ast.keyword | ast.arguments)
-                    and len(ast.unparse(pair[0])) >= 25
+                    and len(ast.unparse(pair[0])) >= 15
                 ),
                 texts[side],
             )

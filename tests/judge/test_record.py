@@ -87,7 +87,7 @@ entries = st.builds(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=min(50, settings.default.max_examples))
 @given(
     claims=st.dictionaries(words, st.tuples(entries, st.dictionaries(words, entries, max_size=3)), max_size=4)
 )
@@ -249,7 +249,7 @@ def test_a_broken_record_is_not_written_over(path):
     assert path.read_text() == broken
 
 
-@settings(max_examples=60)
+@settings(max_examples=min(60, settings.default.max_examples))
 @given(cut=st.integers(0, len(WRITTEN)))
 def test_a_record_cut_anywhere_is_read_or_refused_but_never_crashes(cut, tmp_path_factory):
     path = tmp_path_factory.mktemp("cut") / "organism.toml"
@@ -306,6 +306,8 @@ def entry(outcome=REFUTED, estimate=0.5, bound=0.52, tolerance=0.005):
         (entry(estimate=None), SUPPORTED, 0.9, 0.52, Drift.FLIPPED),
         (entry(tolerance=None), REFUTED, 0.5 + 1e-6, 0.52, Drift.AS_RECORDED),
         (entry(tolerance=None), REFUTED, 0.5001, 0.52, Drift.MOVED),
+        (entry(estimate=0.5, tolerance=0.25), REFUTED, 0.75, 0.52, Drift.AS_RECORDED),
+        (entry(estimate=0.0, tolerance=None), REFUTED, 1e-12, 0.52, Drift.AS_RECORDED),
         (entry(INCONCLUSIVE), SUPPORTED, 0.6, 0.6, Drift.FLIPPED),
         (Entry(Outcome.NOT_APPLICABLE), Outcome.NOT_APPLICABLE, None, None, Drift.AS_RECORDED),
         (Entry(Outcome.NOT_APPLICABLE), SUPPORTED, 0.5, 0.5, Drift.FLIPPED),
