@@ -247,7 +247,7 @@ def _filled(value: Any, part: Mapping[str, Any]) -> Any:
 
 
 def _check_words(table: Table, arguments: Mapping[str, Any]) -> None:
-    from circuit_claims.measure.questions import PLACES
+    from circuit_claims.measure.questions.base import PLACES
     from circuit_claims.measure.recovery import METRICS
 
     known = {
