@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from circuit_claims.judge.claim import Design, Outcome
 from circuit_claims.judge.expectation import above, below, between, exactly, negligible
 from circuit_claims.judge.intervals import interval
-from circuit_claims.judge.verdict import MIN_PAIRS, contrast, decide, quantify
+from circuit_claims.judge.quantify import quantify
+from circuit_claims.judge.verdict import MIN_PAIRS, contrast, decide
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 REPRODUCES, MEANS, EXACT, FORENSIC = (a_claim(kind=k) for k in ("reproduces", "means", "exact", "forensic"))
@@ -386,6 +387,50 @@ def test_an_error_in_a_part_stops_the_claim(stop):
 def test_parts_that_all_do_not_apply_make_a_claim_that_does_not():
     parts = [(*part[:2], verdict(Outcome.NOT_APPLICABLE)) for part in parts_of(EACH, (ZEROS, above(0)))]
     assert quantify(EACH, parts * 2, 2).outcome is Outcome.NOT_APPLICABLE
+
+
+def parts_of_a_patch(claim, *by_layer, patch="mlp_out, all tokens"):
+    made = []
+    for recoveries in by_layer:
+        seen = replace(evidence(recoveries), experiment={"patch": patch} if patch else {})
+        seen = replace(seen, controls=(control([0.0] * 5),))
+        made.append((seen, above(0.95), decide(claim, seen, above(0.95))))
+    return made
+
+
+WHOLE = [1.0] * 5
+DRIFTING = [1.01, 1.03, 1.0188, 0.97, 1.2]
+EACH_LAYER = a_claim(kind="means", each="layer")
+
+
+@pytest.mark.parametrize(
+    ("recoveries", "told"),
+    [(WHOLE, "replaces the whole stream"), (DRIFTING, "different runs of the recipient")],
+    ids=["identity", "drifting baseline"],
+)
+def test_one_recovery_at_every_layer_of_every_pair_is_a_doubt_about_the_method(recoveries, told):
+    found = quantify(EACH_LAYER, parts_of_a_patch(EACH_LAYER, *[recoveries] * 3), 3)
+    assert told in found.sentence
+    assert found.outcome is not Outcome.ARTIFACT, "redundant writes of equal effect give one number too"
+
+
+@pytest.mark.parametrize(
+    "by_layer",
+    [
+        (WHOLE, WHOLE, [1.0, 1.0, 1.0, 1.0, 1.01]),
+        (DRIFTING, DRIFTING, DRIFTING[::-1]),
+        (WHOLE, WHOLE),
+    ],
+    ids=["one pair differs", "only the mean is the same", "two layers"],
+)
+def test_recoveries_that_differ_raise_no_doubt(by_layer):
+    parts = parts_of_a_patch(EACH_LAYER, *by_layer)
+    assert "Check the method" not in quantify(EACH_LAYER, parts, len(parts)).sentence
+
+
+def test_equal_numbers_that_are_no_recoveries_raise_no_doubt():
+    parts = parts_of_a_patch(EACH_LAYER, WHOLE, WHOLE, WHOLE, patch="")
+    assert "Check the method" not in quantify(EACH_LAYER, parts, 3).sentence
 
 
 def test_an_artifact_in_a_part_taints_the_claim():
