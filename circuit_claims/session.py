@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 PAPER = "paper"
 """The record's name for claims that need no model: arithmetic on the published tables."""
+UNDECIDED = 11
+"""The exit status of a run in which nothing was decided, or, when strict, not everything."""
 NOTED = ("torch", "transformers", "decord2", "numpy")
 
 
@@ -294,6 +296,8 @@ class ClaimSession:
             for f in findings
             if f.comparison.drift is Drift.BORDERLINE
         ]
+        if status == UNDECIDED:
+            self._closing.append(_undecided(findings))
         self._closing += self._notes
         self._closing += dict.fromkeys(self._unused_thresholds())
         self._closing += [change for name in self._records for change in self._changed(name)]
@@ -400,6 +404,15 @@ class ClaimSession:
             }
             for name, tested in self._tested.items()
         ]
+
+
+def _undecided(findings: Sequence[Finding]) -> str:
+    """Why a run ends with status 11, in the words of the first claim that was left open."""
+    verdicts = [part.verdict for finding in findings for part in finding.parts]
+    sentences = [verdict.sentence for verdict in verdicts if verdict.outcome is Outcome.INCONCLUSIVE]
+    open_claims = sum(finding.verdict.outcome is Outcome.INCONCLUSIVE for finding in findings)
+    counted = f"{open_claims} claim{'' if open_claims == 1 else 's'}"
+    return f"exit status 11: {counted} left undecided. {sentences[0] if sentences else ''}".rstrip()
 
 
 def _device(asked: str) -> str:
