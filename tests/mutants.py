@@ -34,7 +34,7 @@ WORDING = {
     "write_record": {"document.add"},
 }
 """By function, names that only ever become part of a sentence."""
-TEXTS = {"_capital", "_more", "_number:record"}
+TEXTS = {"_capital", "_more", "_jitter_told", "_number:record"}
 """Functions that make nothing but text."""
 NOT_WORDING = {"record_path"}
 """Functions whose f-strings decide something."""
@@ -140,6 +140,16 @@ def told(path: list[tuple[ast.AST, ast.AST]]) -> str:
     return f"`{before[cut : cut + 110]}` -> `{after[cut : cut + 110]}`".replace("|", "\\|")
 
 
+def forget(folder: Path = Path("mutants")) -> None:
+    """Forget what lived, and which test runs what: the next run tries it against the tests of today."""
+    for meta in folder.glob("**/*.meta"):
+        kept = json.loads(meta.read_text(encoding="utf-8"))
+        codes = kept["exit_code_by_key"]
+        kept["exit_code_by_key"] = {key: None if code in LIVED else code for key, code in codes.items()}
+        meta.write_text(json.dumps(kept, indent=4), encoding="utf-8")
+    (folder / "mutmut-stats.json").unlink(missing_ok=True)
+
+
 def main(folder: Path = Path("mutants"), show: str = "") -> int:
     """Print the table, and what lived unexplained; with a module's name, all of its survivors."""
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
@@ -185,4 +195,6 @@ def main(folder: Path = Path("mutants"), show: str = "") -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--forget"]:
+        sys.exit(forget())
     sys.exit(main(show=sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -16,6 +16,7 @@ from circuit_claims.judge.record import (
     read_record,
     record_path,
     write_record,
+    write_whole,
 )
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
@@ -356,3 +357,35 @@ def test_a_finding_never_drifts_from_itself_and_a_flip_is_always_said(recorded, 
 )
 def test_default_tolerance_is_in_the_claims_own_unit(unit, estimate, tolerance):
     assert default_tolerance(unit, estimate) == pytest.approx(tolerance)
+
+
+# How a file gets into its place --------------------------------------------------------------------------
+
+
+def test_a_record_makes_the_folders_that_it_needs_and_no_table_without_content(tmp_path):
+    path = tmp_path / "claims" / "recorded" / "organism.toml"
+    write(path, ("mlp-42/means", "", MLP), ("mlp-42/means", "layer=4", MLP))
+    assert read_record(path).entries["mlp-42/means", ""] == MLP
+    assert "[claims]\n" not in path.read_text()
+
+
+def test_the_new_text_waits_hidden_beside_the_old(path, monkeypatch):
+    """On another disk the move would not be at once."""
+    waited = []
+    monkeypatch.setattr("pathlib.Path.replace", lambda self, _: waited.append(self))
+    write_whole(path, "schema = 1\n")
+    (temporary,) = waited
+    assert temporary.parent == path.parent
+    assert temporary.name.startswith(".organism.toml.")
+    assert temporary.read_text() == "schema = 1\n"
+
+
+def test_a_failure_is_told_though_the_temporary_file_is_gone(path, monkeypatch):
+    def gone(self: Path, *_: object) -> None:
+        self.unlink()
+        raise OSError("the disk was taken out")
+
+    monkeypatch.setattr("pathlib.Path.replace", gone)
+    with pytest.raises(OSError, match="the disk was taken out"):
+        write_whole(path, "schema = 1\n")
+    assert path.read_text() == WRITTEN

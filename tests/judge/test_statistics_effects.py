@@ -17,6 +17,7 @@ from circuit_claims.judge.effects import (
     pairs_for_sign_flip,
     pairs_needed,
     sign_fraction,
+    sizes,
 )
 from circuit_claims.judge.intervals import interval
 
@@ -159,3 +160,22 @@ def test_an_equivalence_is_planned_at_any_level_that_leaves_an_interval() -> Non
     assert pairs_for_equivalence(1.0, 1.0, alpha=0.4) == 3
     with pytest.raises(ValueError, match="level and power"):
         pairs_for_equivalence(1.0, 1.0, alpha=0.5)
+
+
+def test_the_sizes_beside_a_verdict_are_these() -> None:
+    values = [1.0, 2.0, -1.0, 3.0]
+    share = sign_fraction(values)
+    assert sizes(values) == {
+        "g": hedges_g(values),
+        "above": 0.75,
+        "above_low": share.low,
+        "above_high": share.high,
+        "hodges_lehmann": hodges_lehmann(values),
+        "n": 4,
+    }
+
+
+def test_two_pairs_have_a_standardised_effect_and_one_has_none() -> None:
+    assert sizes([1.0, 2.0])["g"] == hedges_g([1.0, 2.0])
+    assert sizes([1.0])["g"] is None
+    assert sizes([1.0, 1.0])["g"] is None
