@@ -14,7 +14,7 @@ import pytest
 
 @pytest.fixture
 def controls(circuit):
-    """What a claim about meaning has to exceed: the same patch where no outcome differs, or on random weights.
+    """What a claim about meaning has to exceed: the same where no outcome differs, or on random weights.
 
     `noise` pairs come from `circuit-claims pair add ... --make-control`, or from clips of one outcome.
     """

@@ -1,4 +1,4 @@
-"""Figures that follow from a report's own claims: recovery by layer beside the paper's tables, and the metrics.
+"""Figures that follow from a report's own claims: recovery by layer beside the paper's tables, metrics.
 
 They are plain data of the kinds in `docs/report-figures.md`, so that one drawer serves them and those that
 measurements bring along.

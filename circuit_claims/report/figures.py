@@ -188,6 +188,8 @@ def _layers(axes: "Axes", figure: Mapping[str, Any]) -> None:
             ink = {"edgecolors": colour, "facecolors": "none"}
         axes.scatter(places, values, s=28, marker=marker, label=some["name"], zorder=3, **ink)
     axes.set_xticks(x)
+    if figure["y"]["unit"] == "fraction":
+        axes.axhline(0, color=FAINT, lw=0.8)
     _marks_and_legend(axes, figure)
 
 
@@ -268,7 +270,7 @@ def _map(figure: Mapping[str, Any], frames: Frames) -> "Figure":
     bar = made.colorbar(shown, ax=grid, shrink=0.9, pad=0.01)
     bar.set_label(figure["y"]["label"], color=INK, fontsize=8)
     bar.ax.tick_params(colors=INK, labelsize=8)
-    bar.outline.set_edgecolor(FAINT)  # type: ignore[operator]
+    bar.outline.set_edgecolor(FAINT)
     return made
 
 

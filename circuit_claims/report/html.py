@@ -18,7 +18,7 @@ from circuit_claims.report.scale import Scale
 from circuit_claims.report.text import cleaned
 
 Frames = Mapping[tuple[str, str], Sequence[bytes]]
-"""JPEG frames of some clips, by pair and clip (``success`` or ``failure``), evenly over the model's window."""
+"""JPEG frames of some clips, by pair and clip (``success``, ``failure``), evenly over the model's window."""
 
 
 def write(path: Path, report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None) -> None:
@@ -52,8 +52,8 @@ def render(report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None
 
 
 def _times(text: str) -> str:
-    """Factors with a sign of multiplication, as on paper."""
-    return re.sub(r"(?<!\w)x(?=\d)", "×", text)
+    """Factors with a sign of multiplication, and a number and its unit on one line, as on paper."""
+    return re.sub(r"(?<!\w)x(?=\d)", "×", text).replace(" %", "\u00a0%")
 
 
 def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, Any]:
@@ -110,9 +110,9 @@ def _lead(report: Mapping[str, Any]) -> str:
     where = f" ({paper['identifier']})" if paper and paper.get("identifier") else ""
     whose = f"of the paper{where}" if paper else "of a paper"
     return (
-        f"A claim is a sentence {whose} made into a test that a model can pass or fail. "
-        f"{len({entry['key'] for entry in claims})} were judged{pairs}. “Refuted” is a result about the "
-        "model named above the column, not about another one."
+        f"Each claim is a sentence {whose} made into a test that a model can pass or fail. "
+        f"{len({entry['key'] for entry in claims})} were judged{pairs}. A verdict is about the model that it "
+        "was found on, and no other."
     )
 
 
@@ -143,7 +143,7 @@ def _by_claim(
     for key in dict.fromkeys(entry["key"] for entry in entries):
         mine = [entry for entry in entries if entry["key"] == key]
         first = mine[0]
-        scale = _scale(mine)
+        scales = _scales(mine)
         claims.append(
             {
                 "key": key,
@@ -153,8 +153,11 @@ def _by_claim(
                 "anchor": f"claim-{anchors[key, first['model']]}",
                 "flags": [plain.flag(flag) for flag in dict.fromkeys(f for e in mine for f in e["flags"])],
                 "experiment": plain.experiment(first),
-                "ticks": scale.ticks(),
-                "results": {entry["model"]: _result(entry, scale, anchors) for entry in mine},
+                "published": any(m["published"] is not None for entry in mine for m in entry["measurements"]),
+                "results": {
+                    entry["model"]: _result(entry, scale, anchors)
+                    for entry, scale in zip(mine, scales, strict=True)
+                },
             }
         )
     return claims
@@ -168,7 +171,6 @@ def _result(
         "anchor": anchors[entry["key"], entry["model"]],
         "verdict": entry["verdict"],
         "css": entry["verdict"].replace(" ", "-"),
-        "words": wording.short_verdict(entry),
         "brief": plain.brief(entry),
         "why": plain.why(entry),
         "sentence": entry["sentence"],
@@ -179,6 +181,7 @@ def _result(
         "observed": wording.observed(entry),
         "asserted": wording.asserted(entry),
         "rows": _rows(entry, scale),
+        "ticks": scale.ticks(),
         "contrasts": _contrasts(entry),
         "effects": [(m["part"], m["effect"]) for m in entry["measurements"] if m["effect"]],
         "undefined": sorted({why for m in entry["measurements"] for why in m["undefined"].values()}),
@@ -190,18 +193,27 @@ def _result(
 # Plots --------------------------------------------------------------------------------------------------
 
 
-def _scale(entries: Sequence[wording.Entry]) -> Scale:
-    """One axis for a claim on all models, so that they can be compared."""
-    shown: list[float | None] = []
-    for entry in entries:
-        for measured in entry["measurements"]:
-            ends = measured["asserted"] or {"low": None, "high": None}
-            shown += [measured["value"], measured["published"], ends["low"], ends["high"]]
-            shown += measured["ci"] or []
-            shown += [control["value"] for control in measured["controls"]]
-            shown += _middle(list(measured["by_pair"].values()))
+def _scales(entries: Sequence[wording.Entry]) -> list[Scale]:
+    """One axis for a claim on all models, to compare them; one each, where that would flatten some."""
+    shown = [_shown(entry) for entry in entries]
     unit = next((m["unit"] for entry in entries for m in entry["measurements"]), "fraction")
-    return Scale.over(shown, unit)
+    together = Scale.over([value for values in shown for value in values], unit)
+    alone = [Scale.over(values, unit) for values in shown]
+    if all(scale.high - scale.low >= 0.25 * (together.high - together.low) for scale in alone):
+        return [together] * len(entries)
+    return alone
+
+
+def _shown(entry: wording.Entry) -> list[float | None]:
+    """The numbers that an axis has to reach."""
+    shown: list[float | None] = []
+    for measured in entry["measurements"]:
+        ends = measured["asserted"] or {"low": None, "high": None}
+        shown += [measured["value"], measured["published"], ends["low"], ends["high"]]
+        shown += measured["ci"] or []
+        shown += [control["value"] for control in measured["controls"]]
+        shown += _middle(list(measured["by_pair"].values()))
+    return shown
 
 
 def _middle(values: list[float]) -> list[float]:
@@ -214,7 +226,7 @@ def _rows(entry: wording.Entry, scale: Scale) -> list[dict[str, Any]]:
     verdicts = {part["part"]: part["verdict"] for part in entry["parts"]}
     rows = []
     for measured in entry["measurements"]:
-        rows.append(_row(measured, scale, verdicts.get(measured["part"], entry["verdict"])))
+        rows.append(_row(measured, scale, str(verdicts.get(measured["part"], entry["verdict"]))))
         if not entry["parts"]:
             rows += [_control_row(control, measured["unit"], scale) for control in measured["controls"]]
     return rows
@@ -226,7 +238,7 @@ def _row(measured: Mapping[str, Any], scale: Scale, verdict: str) -> dict[str, A
     outside = [v for v in measured["by_pair"].values() if not scale.shows(v)]
     return {
         "kind": "claim",
-        "label": measured["part"].replace("=", " ") or measured["name"],
+        "label": measured["part"].replace("=", " ") or _named(measured),
         "told": wording.numbers(measured),
         "published": wording.number(measured["published"], unit),
         "verdict": verdict,
@@ -251,10 +263,16 @@ def _row(measured: Mapping[str, Any], scale: Scale, verdict: str) -> dict[str, A
     }
 
 
+def _named(measured: Mapping[str, Any]) -> str:
+    """What was measured; a log is shown as a factor, so it is not called one."""
+    name = str(measured["name"])
+    return name.removeprefix("log ") if measured["unit"] == "log ratio" else name
+
+
 def _control_row(control: Mapping[str, Any], unit: str, scale: Scale) -> dict[str, Any]:
     seeds = control["design"] == "seeds"
     outside = [value for value in control["values"] if not scale.shows(value)]
-    count = f" {len(control['values'])} {'seeds' if seeds else 'pairs'}"
+    count = f", {len(control['values'])} {'seeds' if seeds else 'pairs'}"
     told = control["undefined"] or wording.number(control["value"], unit) + count
     return {
         "kind": "control",
@@ -309,7 +327,7 @@ def _contrasts(entry: wording.Entry) -> list[tuple[str, str, str]]:
 
 
 def _drawn(frames: Mapping[str, Frames]) -> Any:
-    """A function for the template that draws a figure as SVG; matplotlib is imported when it is first used."""
+    """A function for the template that draws a figure as SVG; its first use imports matplotlib."""
     from markupsafe import Markup
 
     def drawn(figure: Mapping[str, Any], model: str | None = None) -> Markup:

@@ -1,5 +1,6 @@
 """A report in plain words, for a person who has never seen the project: what was asked, and why a verdict."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ class Group:
     one: str
     """What one of them is called in a count."""
     many: str
+    column: str = "The paper says"
+    """What stands above the statements in a table."""
 
 
 FINDINGS = Group(
@@ -41,6 +44,7 @@ FORENSICS = Group(
     "Supported when the mistake that it names does make such a number.",
     "explanation of an artifact",
     "explanations of artifacts",
+    "The explanation",
 )
 TABLES = Group(
     "tables",
@@ -48,6 +52,7 @@ TABLES = Group(
     "Arithmetic on the published numbers; no model is needed.",
     "statement about the paper's tables",
     "statements about the paper's tables",
+    "The text says",
 )
 CHECKS = Group(
     "checks",
@@ -55,6 +60,7 @@ CHECKS = Group(
     "The answer is known beforehand on any weights. Where one fails, no other number means anything.",
     "check of the instrument",
     "checks of the instrument",
+    "The check",
 )
 GROUPS = (FINDINGS, NUMBERS, FORENSICS, TABLES, CHECKS)
 
@@ -69,7 +75,8 @@ VERDICTS: Mapping[str, str] = {
     "supported": "the interval over pairs of clips lies where the claim says, and, for a finding, above "
     "every control",
     "refuted": "the interval lies elsewhere (value), or a control shows the same number (specificity)",
-    "inconclusive": "the interval reaches across the edge, a contrast is undecided, or there are too few pairs",
+    "inconclusive": "the interval reaches across the edge of what is claimed, a contrast with a control is "
+    "undecided, or there are too few pairs",
     "artifact": "the number follows from the method, not from the model",
     "not applicable": "the model or the pairs lack what the claim speaks of",
     "incomplete": "parts of the claim were left out or lost",
@@ -106,17 +113,24 @@ def section(entry: Entry) -> str:
 
 def brief(entry: Entry) -> str:
     """A verdict's reason in a few words with the numbers, for a cell of a table."""
-    seen = _without_counts(wording.observed(entry))
+    seen = _seen(entry)
     if entry["verdict"] in ("not applicable", "error", "incomplete", "artifact") or not entry["measurements"]:
         return str(entry["sentence"])
     if entry["reason"] in ("specificity", "contrast"):
-        return f"{seen}: not shown to be more than in {_controls_not_exceeded(entry)}"
+        total = {c["name"] for m in entry["measurements"] for c in m["controls"]}
+        below = _controls_not_exceeded(entry)
+        which = (
+            f"{len(below)} of its {len(total)} controls"
+            if len(below) > 1
+            else "the control " + "".join(below)
+        )
+        return f"observed {seen}; not shown to be above {which}"
     if entry["reason"] in ("undefined", "too few pairs", "no contrast"):
         return str(entry["sentence"])
     if entry["verdict"] == "supported" and wording.asserted(entry) == "more than its controls":
-        return f"{seen}, more than in every control"
-    verb = "expected" if entry["kind"] in ("exact", "forensic") else "claimed"
-    return f"{seen}; {verb} {wanted(entry)}"
+        return f"observed {seen}; above every control"
+    verb = "has to be" if entry["kind"] == "exact" else "needs"
+    return f"observed {seen}; {verb} {wanted(entry)}"
 
 
 def why(entry: Entry) -> str:
@@ -126,18 +140,27 @@ def why(entry: Entry) -> str:
         return str(entry["sentence"])
     found = f"Observed {wording.observed(entry)}; the claim needs {wanted(entry)}{_in_parts(entry)}."
     if word == "supported":
-        controls = {c["name"]: None for m in entry["measurements"] for c in m["controls"]}
+        controls = {f"“{c['name']}”": None for m in entry["measurements"] for c in m["controls"]}
         more = f" It is also more than in {wording.listed(controls)}." if controls else ""
         return f"Supported. {found}{more if entry['kind'] == 'means' else ''}"
     if word == "refuted" and reason == "specificity":
         return (
             f"Refuted, because the number is not about the outcome: it is not shown to be more than in "
-            f"{_controls_not_exceeded(entry)}. {found}"
+            f"{wording.listed(_controls_not_exceeded(entry)) or 'its controls'}. {found}"
         )
     if word == "refuted":
         short = sum(part["verdict"] == "refuted" for part in entry["parts"])
         some = f" {short} of {len(entry['parts'])} parts {_are(short)} refuted." if entry["parts"] else ""
         return f"Refuted, because the number lies elsewhere. {found}{some}"
+    if reason == "contrast":
+        below = wording.listed(_controls_not_exceeded(entry))
+        return f"Undecided: it is not shown to be more than in {below or 'its controls'}. {found}"
+    if reason == "straddles":
+        enough = re.search(r"about \d+ pairs would decide", entry["sentence"])
+        return (
+            "Undecided: the interval reaches across the edge of what is claimed. "
+            f"{found}{f' {_capital(enough[0])}.' if enough else ''}"
+        )
     return f"Undecided. {entry['sentence']}"
 
 
@@ -170,11 +193,19 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _without_counts(seen: str) -> str:
-    return seen.split(", ")[0] if " parts, " in seen else seen.rsplit(" n=", 1)[0]
+def _seen(entry: Entry) -> str:
+    """What was observed, as short as it can be said: ``51.5 % [45.7, 57.2]``."""
+    measured = [m for m in entry["measurements"] if m["value"] is not None]
+    if len(measured) != 1:
+        return wording.observed(entry).split(", ")[0]
+    (only,) = measured
+    text = wording.number(only["value"], only["unit"])
+    if only["ci"] and None not in only["ci"]:
+        text += f" [{', '.join(wording.number(end, only['unit']).removesuffix(' %') for end in only['ci'])}]"
+    return text
 
 
-def _controls_not_exceeded(entry: Entry) -> str:
+def _controls_not_exceeded(entry: Entry) -> list[str]:
     """The controls whose contrast does not exclude zero, in the parts that decided."""
     deciding = [part for part in entry["parts"] if part["verdict"] == entry["verdict"]] or [entry]
     names = {
@@ -183,7 +214,7 @@ def _controls_not_exceeded(entry: Entry) -> str:
         for control in part["controls"]
         if control["low"] is None or control["low"] <= 0
     }
-    return wording.listed(f"“{name}”" for name in names) or "its controls"
+    return [f"“{name}”" for name in names]
 
 
 def about(model: Mapping[str, Any]) -> str:
@@ -195,7 +226,7 @@ def about(model: Mapping[str, Any]) -> str:
 
 
 def summary(report: Mapping[str, Any], model: str | None) -> list[str]:
-    """The sentences of the paragraph that a person can quote, for one model (or the paper's own tables)."""
+    """The sentences that a person can quote, for one model (or the paper's own tables)."""
     mine = [entry for entry in report["claims"] if entry["model"] == model]
     if model is None:
         return [_tables(mine)] if mine else []
@@ -225,11 +256,8 @@ def summary(report: Mapping[str, Any], model: str | None) -> list[str]:
 def _checks(checks: Sequence[Entry]) -> str:
     held = _supported(checks)
     if len(held) == len(checks):
-        few = "The one check" if len(checks) == 1 else f"All {len(checks)} checks"
-        return (
-            f"{few} of the instrument {'holds' if len(checks) == 1 else 'hold'}, so the numbers can be read."
-        )
-    return f"Only {len(held)} of {len(checks)} checks of the instrument hold: no other number here can be trusted."
+        return f"All {len(checks)} checks of the instrument hold."
+    return f"Only {len(held)} of {len(checks)} checks of the instrument hold: no other number counts."
 
 
 def _tables(tables: Sequence[Entry]) -> str:
