@@ -132,6 +132,18 @@ class ClaimSession:
             for key in sorted(stated - judged):
                 yield f"{tested.pairs.path.name} states thresholds for {key}, which no claim of this run is"
 
+    def _unusual_pixels(self) -> Iterator[str]:
+        """Models whose own preprocessing ends in another range than ViViT's usual one."""
+        from circuit_claims.models.pixels import USUAL
+
+        for name, facts in self.model_facts.items():
+            low, high = facts.get("pixel_range", USUAL)
+            if (low, high) != USUAL:
+                yield (
+                    f"{name}: black is {low:g} and white {high:g} by its own preprocessor_config.json "
+                    "(-1 and 1 is usual); numbers compare with others only where theirs was the same"
+                )
+
     def _find_records(self) -> None:
         if self.options.record == "none":
             if self.options.update or self.options.add:
@@ -194,6 +206,7 @@ class ClaimSession:
         from circuit_claims.measure.assay import Assay, Bench
         from circuit_claims.measure.circuit import Circuit
         from circuit_claims.measure.store import Store
+        from circuit_claims.models.pixels import range_of
         from circuit_claims.report.progress import progress
 
         device = _device(self.options.device)
@@ -202,7 +215,8 @@ class ClaimSession:
             bench = Bench(Store(self.options.cache), decoder, device, self.options.threads, advance)
             assay = Assay(self._tested[name].source, self._tested[name].pairs, bench)
             yield Circuit(assay)
-            self.model_facts[name] = assay.facts_so_far()
+            if facts := assay.facts_so_far():
+                self.model_facts[name] = {**facts, "pixel_range": list(range_of(assay.source))}
 
     def teaches(self, excinfo: Any) -> bool:
         """Whether an exception explains itself, so that a traceback would only hide it."""
@@ -299,6 +313,7 @@ class ClaimSession:
         if status == UNDECIDED:
             self._closing.append(_undecided(findings))
         self._closing += self._notes
+        self._closing += self._unusual_pixels()
         self._closing += dict.fromkeys(self._unused_thresholds())
         self._closing += [change for name in self._records for change in self._changed(name)]
         self._closing.append(f"report: {os.path.relpath(path)}")
