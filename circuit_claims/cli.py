@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from circuit_claims import pair_command, starting
+from circuit_claims import pair_command, report_command, starting
 
 USAGE = 4
 """Exit status for bad input, as pytest's."""
@@ -29,8 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     listing.add_argument("folder", nargs="?", type=Path, help="where claims are (default: claims/)")
     pair_command.add_parser(commands)
     starting.add_parser(commands)
+    report_command.add_parser(commands)
     options = parser.parse_args(argv)
-    for command, room in (("pair", pair_command), ("init", starting)):
+    for command, room in (("pair", pair_command), ("init", starting), ("report", report_command)):
         if options.command == command:
             return _refusing(room.run, room.faults(), options)
     listers = {"models": _models, "claims": _claims, "pairs": _pairs}

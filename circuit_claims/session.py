@@ -303,6 +303,7 @@ class ClaimSession:
         self.report = schema.build(findings, run, self._models(), self.options.root)
         path = self.options.report_dir / "latest.json"
         schema.write(path, self.report)
+        written = [path, *self._rendered(path)]
         self._closing += [f"lost: {why}" for why in self._lost]
         self._closing += [f"recorded, but not judged by this full run: {claim}" for claim in missing]
         self._closing += [
@@ -316,8 +317,37 @@ class ClaimSession:
         self._closing += self._unusual_pixels()
         self._closing += dict.fromkeys(self._unused_thresholds())
         self._closing += [change for name in self._records for change in self._changed(name)]
-        self._closing.append(f"report: {os.path.relpath(path)}")
+        self._closing.append(f"report: {', '.join(os.path.relpath(file) for file in written)}")
         return status
+
+    def _rendered(self, path: Path) -> list[Path]:
+        """Write what people read of the report, beside it, and where GitHub shows it."""
+        from circuit_claims.frames import frames_of
+        from circuit_claims.report import github
+        from circuit_claims.report.files import write_beside
+
+        assert self.report is not None
+        frames = {}
+        for model, tested in zip(self.report["models"], self._tested.values(), strict=True):
+            mine = [entry for entry in self.report["claims"] if entry["model"] == model["name"]]
+            figures = [figure for entry in mine for figure in entry["figures"]]
+            if any(entry["measurements"] for entry in mine):
+                frames[model["name"]] = frames_of(tested.pairs, figures, self.options.cache)
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            github.add_to_summary(Path(summary), self.report)
+        return write_beside(path, self.report, frames)
+
+    def _paper(self) -> dict[str, str] | None:
+        """What the claims are from: `paper.toml` beside them, where there is one."""
+        import tomllib
+
+        file = self._record_folder().parent / "paper.toml"
+        try:
+            said = tomllib.loads(file.read_text(encoding="utf-8"))
+            return {"title": str(said["title"]), "identifier": str(said.get("identifier", ""))}
+        except (OSError, KeyError, ValueError):
+            return None
 
     def _accepted(self, finding: Finding) -> Finding:
         if finding.verdict.outcome in (Outcome.INCOMPLETE, Outcome.ERROR):
@@ -399,6 +429,7 @@ class ClaimSession:
             "profile": self.options.profile,
             "pair_set": sets[0].name if sets else None,
             "pairs": len(sets[0].pairs) if sets else 0,
+            "paper": self._paper(),
             "packages": {name: _version(name) for name in NOTED},
             "python": ".".join(map(str, sys.version_info[:3])),
             "started": (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -406,9 +437,12 @@ class ClaimSession:
         }
 
     def _models(self) -> list[dict[str, Any]]:
+        from circuit_claims.organisms.registry import names
+
         return [
             {
                 "name": name,
+                "about": names().get(name, ""),
                 "revision": tested.source.revision,
                 "clips": self._clips(name),
                 "record": self._records[name].path.name if name in self._records else None,
