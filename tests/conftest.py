@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Timings are noise on a busy machine: no example fails for taking long.
 settings.register_profile("default-without-deadline", deadline=None)
 settings.load_profile("default-without-deadline")
-# Mutation testing runs the tests once for each mutant: few examples, the same every time, and none made smaller.
+# For mutation testing: few examples, the same every time, and no failing one made smaller.
 settings.register_profile(
     "mutation",
     max_examples=10,
