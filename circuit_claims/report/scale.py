@@ -58,6 +58,8 @@ class Scale:
 def label(value: float, unit: str) -> str:
     """A tick's label: without needless digits."""
     if unit == "log ratio":
+        if abs(value) > 100:
+            return f"e^{value:.3g}"
         factor = float(f"{exp(value):.2g}")
         return f"×{factor:g}" if 1e-4 < factor < 1e6 else f"×{factor:.0e}"
     return number(0.0 if abs(value) < 1e-12 else float(f"{value:.6g}"), unit)
