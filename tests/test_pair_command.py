@@ -126,6 +126,13 @@ def test_a_window_of_another_size(here):
     assert (load_pairs("pairs.toml").sampling.frames, load_pairs("pairs.toml").sampling.stride) == (8, 4)
 
 
+def test_the_papers_rule(here):
+    from circuit_claims.clips.sampling import Sampling
+
+    assert add("--rule", "notebook", "--frames", "8", "--stride", "4") == 0
+    assert load_pairs("pairs.toml").sampling == Sampling("notebook", 8, 4, seed=42)
+
+
 def test_a_control_made_from_the_success_clip(here, capsys):
     from circuit_claims.clips.decode import Decoder
 
@@ -287,6 +294,7 @@ def test_a_second_pair_of_the_same_name(here, capsys):
             ["--frames", "8"],
             "sampling: frames: is 16, and --frames says 8; all pairs of a manifest are sampled",
         ),
+        (["--rule", "notebook"], "sampling: rule: is stride, and --rule says notebook"),
         (["--stride", "1"], "sampling: stride: is 2, and --stride says 1"),
         (["--model", "organizm"], "organizm: no model of this name"),
         (["--start", "30"], "takes frames 30 to 60, and the clip has frames 0 to 39"),
