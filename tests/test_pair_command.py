@@ -324,3 +324,24 @@ def test_a_clip_that_is_too_short_for_a_made_control(here, capsys):
     assert add("--make-control", "--jitter", "20") == USAGE
     assert "the clip has frames 0 to 19" in capsys.readouterr().err
     assert everything() == []
+
+
+VIDEOS = Path(__file__).resolve().parents[2] / "shared" / "videos"
+NASTY = sorted(VIDEOS.glob("nasty/*"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not NASTY, reason="the folder of difficult clips is not beside the checkout")
+@pytest.mark.parametrize("path", NASTY or [VIDEOS], ids=lambda path: path.name)
+def test_a_difficult_clip_is_added_or_refused_in_one_line(here, capsys, path):
+    status = add(failure=str(path))
+    out, err = capsys.readouterr()
+    if status == 0:
+        verify_hashes(load_pairs("pairs.toml"))
+        assert "added golf-1" in out
+        return
+    assert status == USAGE
+    assert len(err.splitlines()) == 1
+    assert path.name in err
+    assert "; " in err, "says what is wrong, but not what to do"
+    assert everything() == []
