@@ -24,7 +24,7 @@ def test_a_report_of_version_1_is_carried_over_and_rendered():
     assert report["claims"][0]["measurements"][0]["value"] == 3703.5, "the numbers stay"
     for render in (html.render, markdown.render):
         assert "An MLP recovers 42 %." in render(report).replace("\\", "")
-    assert "3704" in terminal.render(report, width=120, colour=False)
+    assert "3704" in terminal.render(report, width=120, colour=False, verbose=1)
 
 
 def spoilt(change):
