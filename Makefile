@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install claims test test-slow lint calibration truth-table mutation organism clean
+.PHONY: help install claims test test-slow lint calibration truth-table audit mutation organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,11 @@ truth-table: $(STAMP) ## judge the models with a known answer and write docs/tru
 	-$(BIN)/python -m pytest claims/ $(TRUTH) $(TRUTH_PAIRS) --circuit-report-dir reports/truth -q --tb=no -n 2
 	-$(BIN)/python -m pytest claims/ $(TRUTH) --circuit-claim '*-label/reproduces' --circuit-report-dir reports/labels -q --tb=no -n 2
 	$(BIN)/python -m circuit_claims.report.truth reports/truth/latest.json reports/labels/latest.json claims/recorded docs/truth-table.md
+
+AUDITED := --circuit-model organism --circuit-model organism-outcome
+audit: $(STAMP) ## what the paper says, prints, and what was found: docs/audit.md (after `make truth-table`)
+	-$(BIN)/python -m pytest claims/ $(AUDITED) --circuit-report-dir reports/audit -q --tb=no -n 2
+	$(BIN)/python -m circuit_claims.report.audit $(wildcard reports/truth/latest.json reports/labels/latest.json) reports/audit/latest.json claims/catalogue.toml docs/audit.md
 
 mutation: $(STAMP) ## mutants of judge/ and recovery.py; starts where it stopped (half an hour; see docs/mutation.md)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'

@@ -55,16 +55,20 @@ def test_low_level_differences_exist_from_layer_0(circuit, judge):
     scope="trained",
 )
 def test_outcome_signal_is_amplified_from_layer_5_to_11(circuit, judge):
-    circuit.needs_layers(5, 11)
-    how = {"of": "cls", "relative": True}
+    layers = circuit.at(5), circuit.at(11)
+
+    def growth(of, pairs="outcome"):
+        return of.growth(*layers, of="cls", relative=True, pairs=pairs).log()
+
     judge(
-        circuit.growth(5, 11, **how).log(),
+        growth(circuit),
         above(MATTERS),
         controls={
-            "same outcome, other sensor noise": circuit.growth(5, 11, pairs="noise", **how).log(),
-            "same outcome, other clip": circuit.growth(5, 11, pairs="other-clip", **how).log(),
-            "random weights": [random.growth(5, 11, **how).log() for random in circuit.random()],
+            "same outcome, other sensor noise": growth(circuit, pairs="noise"),
+            "same outcome, other clip": growth(circuit, pairs="other-clip"),
+            "random weights": [growth(random) for random in circuit.random()],
         },
+        jitter=circuit.jitter(growth),
     )
 
 
@@ -76,14 +80,15 @@ def test_outcome_signal_is_amplified_from_layer_5_to_11(circuit, judge):
     scope="trained",
 )
 def test_the_rise_starts_at_layer_5(circuit, judge):
-    circuit.needs_layers(5)
+    layer = circuit.at(5)
     judge(
-        circuit.kink(5),
+        circuit.kink(layer),
         above(MATTERS),
         controls={
-            "same outcome, other sensor noise": circuit.kink(5, pairs="noise"),
-            "random weights": [random.kink(5) for random in circuit.random()],
+            "same outcome, other sensor noise": circuit.kink(layer, pairs="noise"),
+            "random weights": [random.kink(layer) for random in circuit.random()],
         },
+        jitter=circuit.jitter(lambda moved: moved.kink(layer)),
     )
 
 
@@ -95,14 +100,16 @@ def test_the_rise_starts_at_layer_5(circuit, judge):
     scope="trained",
 )
 def test_outcome_delta_grows_more_than_a_same_outcome_delta(circuit, judge):
-    circuit.needs_layers(0, 11)
-    how = {"of": "cls", "relative": True}
+    def growth(of, pairs="outcome"):
+        return of.growth(0, of.last_layer, of="cls", relative=True, pairs=pairs).log()
+
     judge(
-        circuit.growth(0, 11, **how).log(),
+        growth(circuit),
         anything(),
         controls={
-            "same outcome, other sensor noise": circuit.growth(0, 11, pairs="noise", **how).log(),
-            "same outcome, other clip": circuit.growth(0, 11, pairs="other-clip", **how).log(),
-            "random weights": [random.growth(0, 11, **how).log() for random in circuit.random()],
+            "same outcome, other sensor noise": growth(circuit, pairs="noise"),
+            "same outcome, other clip": growth(circuit, pairs="other-clip"),
+            "random weights": [growth(random) for random in circuit.random()],
         },
+        jitter=circuit.jitter(growth),
     )

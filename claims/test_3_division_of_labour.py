@@ -5,6 +5,8 @@ last block, which is flagged, because all but one of those tokens reach no logit
 scores any perturbation. `means` takes the projection at the vector that the classifier reads.
 """
 
+import pytest
+
 from circuit_claims import above, attn_out, below, between, claim, mlp_out
 
 from .published import E1_ATTENTION, E1_MLP, E3_ATTENTION, E3_MLP, E3_ROUNDING, each_layer
@@ -107,10 +109,8 @@ def controls_of(circuit, site):
 )
 @each_layer
 def test_each_attention_block_recovers_part_of_the_signal(circuit, judge, layer):
-    circuit.needs_layers(layer)
-    judge(
-        circuit.recovery(attn_out(layer)), between(0.0, ALL), controls=controls_of(circuit, attn_out(layer))
-    )
+    site = attn_out(circuit.at(layer))
+    judge(circuit.recovery(site), between(0.0, ALL), controls=controls_of(circuit, site))
 
 
 @claim(
@@ -123,8 +123,8 @@ def test_each_attention_block_recovers_part_of_the_signal(circuit, judge, layer)
 )
 @each_layer
 def test_each_mlp_is_sufficient(circuit, judge, layer):
-    circuit.needs_layers(layer)
-    judge(circuit.recovery(mlp_out(layer)), above(ALL), controls=controls_of(circuit, mlp_out(layer)))
+    site = mlp_out(circuit.at(layer))
+    judge(circuit.recovery(site), above(ALL), controls=controls_of(circuit, site))
 
 
 @claim(
@@ -148,10 +148,10 @@ def test_no_single_component_recovers_all(circuit, judge):
 )
 @each_layer
 def test_each_mlp_recovers_more_than_its_attention(circuit, judge, layer):
-    circuit.needs_layers(layer)
+    here = circuit.at(layer)
 
     def driver(of, **how):
-        return of.recovery(mlp_out(layer), **how) - of.recovery(attn_out(layer), **how)
+        return of.recovery(mlp_out(here), **how) - of.recovery(attn_out(here), **how)
 
     judge(
         driver(circuit),
@@ -162,4 +162,99 @@ def test_each_mlp_recovers_more_than_its_attention(circuit, judge, layer):
             "writes of a third video": driver(circuit, direction="third video"),
             "random weights": [driver(random) for random in circuit.random()],
         },
+    )
+
+
+MATTERS = 0.05
+"""A recovery of under 5 points is none: the controls' equivalence bound."""
+MOST = 0.5
+EDITIONS = "title and abstract of all editions, E1 section 3; the paper makes no such measurement"
+
+
+def labour_controls(circuit, ask):
+    """What a joint patch has to exceed; `ask(circuit, **how)` is the measurement."""
+    return {
+        "same outcome, other clip": ask(circuit, pairs="other-clip"),
+        "noise of the same size": ask(circuit, direction="noise write"),
+        "writes of a third video": ask(circuit, direction="third video"),
+        "random weights": [ask(random) for random in circuit.random()],
+    }
+
+
+@claim(
+    "attention-gathers",
+    "Attention in layers 4 to 10 gathers: it moves evidence of the outcome from the patch tokens to CLS.",
+    source=f"{EDITIONS}: 'evidence gatherers', whose 'role is to move relevant spatio-temporal evidence'",
+    kind="means",
+    scope="trained",
+)
+def test_attention_moves_evidence_from_the_patch_tokens(circuit, judge):
+    # Over all layers it holds of any ViViT: what CLS knows of a clip, attention has brought.
+    first, last = circuit.at(4), circuit.at(10)
+
+    def gathered(of, **how):
+        return of.together("gathered", first, last, **how)
+
+    judge(gathered(circuit), above(MATTERS), controls=labour_controls(circuit, gathered))
+
+
+@claim(
+    "mlp-composes",
+    "MLPs in layers 4 to 10 compose: the outcome goes through them, and comes of the evidence together.",
+    source=f"{EDITIONS}: 'concept composers', which 'compute the abstract outcome concept from the evidence'",
+    kind="means",
+    scope="trained",
+    each="part",
+)
+@pytest.mark.parametrize("part", ["mediated", "combined"])
+def test_mlps_make_the_outcome_of_what_attention_gathers(circuit, judge, part):
+    first, last = circuit.at(4), circuit.at(10)
+
+    def composed(of, **how):
+        return of.composition(part, first, last, **how)
+
+    judge(composed(circuit), above(MATTERS), controls=labour_controls(circuit, composed))
+
+
+@claim(
+    "pattern-or-values",
+    "Attention gathers by what it reads (values) rather than by where it looks (queries and keys).",
+    source=f"{EDITIONS}: 'move evidence'; S1 has it the other way, as weights that select locations",
+    kind="means",
+    scope="trained",
+)
+def test_attention_gathers_by_values_rather_than_by_pattern(circuit, judge):
+    first, last = circuit.at(4), circuit.at(10)
+
+    def values_over_pattern(of, **how):
+        return of.together("values", first, last, **how) - of.together("pattern", first, last, **how)
+
+    judge(
+        values_over_pattern(circuit),
+        above(MATTERS),
+        controls=labour_controls(circuit, values_over_pattern),
+    )
+
+
+@claim(
+    "joint-recovery",
+    "Recovery is cumulative: layers 4 to 10 recover most together, and more than any one of their writes.",
+    source="E3 section 4.4: 'distributed', 'cumulative'; E1 section 4.1: 'redundant cascade'",
+    kind="means",
+    scope="trained",
+    each="part",
+)
+@pytest.mark.parametrize("part", ["together", "beyond one"])
+def test_layers_recover_together_what_none_does_alone(circuit, judge, part):
+    first, last = circuit.at(4), circuit.at(10)
+
+    def recovered(of, **how):
+        if part == "together":
+            return of.together("both", first, last, **how)
+        return of.beyond_one(first, last, **how)
+
+    judge(
+        recovered(circuit),
+        above(MOST if part == "together" else MATTERS),
+        controls=labour_controls(circuit, recovered),
     )

@@ -23,8 +23,10 @@ from circuit_claims.measure.questions.base import (
     SUFFICIENCY,
     WINDOWS,
     absent_control_is_undefined,
+    depth,
 )
 from circuit_claims.measure.questions.growth import TraceQuestions
+from circuit_claims.measure.questions.labour import LabourQuestions
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
 
-class Circuit(TraceQuestions):
+class Circuit(TraceQuestions, LabourQuestions):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""
 
     @absent_control_is_undefined
@@ -71,6 +73,7 @@ class Circuit(TraceQuestions):
                 "readout": PLACES[readout],
                 "metric": metric.replace("_", " "),
                 "pairs": pairs,
+                **depth(site.layer),
             },
             flags=(INERT,) if readout == "tokens" else (),
         )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from circuit_claims.clips.pairs import Pair
+from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample
+from circuit_claims.measure.sample import Sample, combine
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
@@ -30,6 +32,29 @@ RANDOM_SEEDS = (101, 102, 103, 104, 105)
 """Seeds of the random weights that a claim is contrasted with."""
 WINDOWS = (-6, -4, -2, 2, 4, 6)
 """Source frames by which both clips' windows are moved, together, for the jitter control."""
+
+JITTER = (-2, 2)
+"""Source frames by which they are moved to see how much a value depends on the window."""
+DEPTH = 12
+"""Layers of the paper's model, by which it names them."""
+
+
+class AtDepth(int):
+    """A layer of this model that stands for a layer of the paper's, and says so."""
+
+    told: str
+
+    def __new__(cls, layer: int, told: str) -> Self:
+        """The layer's number here, and the sentence for the report."""
+        made = super().__new__(cls, layer)
+        made.told = told
+        return made
+
+
+def depth(*layers: int) -> dict[str, str]:
+    """What a report's experiment says of layers that stand for others; nothing where none does."""
+    told = dict.fromkeys(layer.told for layer in layers if isinstance(layer, AtDepth))
+    return {"depth": "; ".join(told)} if told else {}
 
 
 @dataclass(frozen=True)
@@ -72,6 +97,8 @@ class Questions:
         self._assay = assay
         self._control = control
         self._randoms: dict[str, tuple[Self, ...]] = {}
+        self._shifted: dict[int, Self] = {}
+        self._room = "per_pair"
 
     @property
     def name(self) -> str:
@@ -90,6 +117,59 @@ class Questions:
         if n != of:
             named = ", ".join(map(str, layers))
             raise NotApplicable(f"the claim speaks of layer {named} of {of}, and {self.name} has {n} layers")
+
+    def at(self, layer: int, of: int = DEPTH) -> int:
+        """The layer of this model at the depth of layer `layer` of a model of `of` layers (the paper's 12).
+
+        ``layer * n_layers / of``, rounded half up, and at most the last layer: layer 5 of 12 is layer 10 of
+        24. It is a plain number of this model, which in another depth also says whose place it takes.
+        Raises NotApplicable where the model has fewer than half as many layers.
+        """
+        n = self.facts.n_layers
+        if n == of:
+            return layer
+        if 2 * n < of:
+            raise NotApplicable(
+                f"the claim speaks of layer {layer} of {of}, and the {n} layers of {self.name} are too few "
+                f"to tell it from its neighbours by depth (at least {-(-of // 2)})"
+            )
+        here = min((2 * layer * n + of) // (2 * of), n - 1)
+        return AtDepth(here, f"layer {here} of {n}, where the paper's is {layer} of {of}")
+
+    @property
+    def last_layer(self) -> int:
+        """The number of the last block."""
+        return self.facts.n_layers - 1
+
+    def jitter(self, ask: Callable[[Self], Sample]) -> Sample:
+        """By how much the answer to a question moves when both clips' windows move together by `JITTER`.
+
+        The mean over the shifts of ``|moved - own|``, for each pair; a shift that does not fit into a pair's
+        clips is left out of that pair's mean. Source: the paper's logits move by more between two windows
+        (0.31 and 0.72) than by any of its ablations.
+        """
+        own = ask(self)
+        there = dict(zip(own.pairs, own.values, strict=True))
+        moves: dict[str, list[float]] = {pair: [] for pair in own.pairs}
+        for by in JITTER:
+            with suppress(SamplingError):  # it would begin before the clips do
+                moved = ask(self._moved(by))
+                for pair, value in zip(moved.pairs, moved.values, strict=True):
+                    if pair in there:
+                        moves[pair].append(abs(value - there[pair]))
+        outside = {pair: "no moved window fits into its clips" for pair, by in moves.items() if not by}
+        fitting = replace(own, undefined={**own.undefined, **outside})
+        means = {pair: sum(by) / len(by) for pair, by in moves.items() if by}
+        steps = replace(fitting, values=tuple(means.get(pair, 0.0) for pair in own.pairs), figure=None)
+        return combine(f"change of {own.name} with the window", [steps], lambda values: values[0])
+
+    def _moved(self, by: int) -> Self:
+        """The same questions of both clips' windows moved by `by` source frames."""
+        if by not in self._shifted:
+            _ = self.facts  # known of the model already, and the same in every window
+            self._shifted[by] = type(self)(self._assay.shifted(by), control=True)
+            self._shifted[by]._room = "jitter"
+        return self._shifted[by]
 
     def random(self, kind: ReinitKind = "random") -> tuple[Self, ...]:
         """The same pairs on weights that were never trained, one circuit for each of `RANDOM_SEEDS`.

@@ -7,7 +7,14 @@ from math import log
 from typing import Any
 
 from circuit_claims.clips.pairs import Pair
-from circuit_claims.measure.questions.base import INERT, SUFFICIENCY, Questions, absent_control_is_undefined
+from circuit_claims.measure.errors import NotApplicable
+from circuit_claims.measure.questions.base import (
+    INERT,
+    SUFFICIENCY,
+    Questions,
+    absent_control_is_undefined,
+    depth,
+)
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.sample import Sample
 
@@ -32,7 +39,9 @@ class TraceQuestions(Questions):
         the growth is ``n_end / n_start``, both after their block. Relative growth divides ``n_l`` by the
         mean norm of the two streams first, so that a stream that merely grows longer grows by 1.
         """
-        traces = self._assay.measured("per_pair.trace", pairs, {"control": control})
+        if end <= start:
+            raise NotApplicable(f"{self.name} has no layers between {start} and {end} to grow over")
+        traces = self._traces(pairs, control)
 
         def ratio(pair: Pair) -> float:
             trace = traces[pair.name]
@@ -54,6 +63,7 @@ class TraceQuestions(Questions):
                 + (", relative to the streams' norms" if relative else ""),
                 "readout": "CLS token" if of == "cls" else "mean over all tokens (the paper's)",
                 "pairs": pairs,
+                **depth(start, end),
             },
             flags=(INERT,) if of == "tokens" else (),
         )
@@ -63,7 +73,7 @@ class TraceQuestions(Questions):
         self, layer: int, *, of: str = "tokens", pairs: str = "outcome", control: str = SUFFICIENCY
     ) -> Sample:
         """How far the two streams are apart after a block, relative to their mean norm."""
-        traces = self._assay.measured("per_pair.trace", pairs, {"control": control})
+        traces = self._traces(pairs, control)
         return self._sample(
             f"relative delta after layer {layer}",
             "fraction",
@@ -79,7 +89,9 @@ class TraceQuestions(Questions):
         ``(log r_l - log r_l-1) - (log r_l-1 - log r_l-2)``, with r_l the relative delta after block l: above
         zero where a rise starts at block l, zero in a smooth exponential and where nothing grows.
         """
-        traces = self._assay.measured("per_pair.trace", pairs, {"control": SUFFICIENCY})
+        if layer < 2:
+            raise NotApplicable(f"{self.name} has no two blocks before layer {layer} to compare it with")
+        traces = self._traces(pairs, SUFFICIENCY)
 
         def second_difference(pair: Pair) -> float:
             heights = [
@@ -95,12 +107,16 @@ class TraceQuestions(Questions):
             "log ratio",
             pairs,
             second_difference,
-            {"trace": f"second difference of the log relative delta at block {layer}", "pairs": pairs},
+            {
+                "trace": f"second difference of the log relative delta at block {layer}",
+                "pairs": pairs,
+                **depth(layer),
+            },
         )
 
     def labels(self, *, right: bool = False, pairs: str = "outcome") -> Sample:
         """Whether both clips of a pair get the same label (or, with `right`, both the right one)."""
-        traces = self._assay.measured("per_pair.trace", pairs, {"control": SUFFICIENCY})
+        traces = self._traces(pairs, SUFFICIENCY)
 
         def same(pair: Pair) -> float:
             tops = [traces[pair.name]["top_positive"], traces[pair.name]["top_negative"]]
@@ -113,8 +129,13 @@ class TraceQuestions(Questions):
             f"pairs in which {asked}", "bool", pairs, same, {"readout": "top label", "pairs": pairs}
         )
 
+    def _traces(self, pairs: str, control: str) -> dict[str, Any]:
+        return self._assay.measured(f"{self._room}.trace", pairs, {"control": control})
+
 
 def _delta(trace: Mapping[str, Any], layer: int, of: str, relative: bool) -> float:
+    if "outside" in trace:
+        raise UndefinedRecovery(f"the window does not fit into the clips ({trace['outside']})")
     block = trace["blocks"][layer]
     delta = float(block[f"{of}_delta"])
     if not relative:

@@ -1,0 +1,273 @@
+"""Division of labour: what attention gathers and what MLPs make of it, the paper's title (untested in it).
+
+Joint patches. Several writes of layers `first` to `last` are taken from the source (the donor, unless a
+control says otherwise) into the recipient's run, and the run goes on:
+
+    attention, MLPs, both     the whole writes, at all tokens
+    CLS row, patch rows       what attention writes to the CLS token only, or to all other tokens only
+    gathered                  CLS row: what it would write if the *patch tokens* alone were the source's
+    own                       CLS row: what it would write if the *CLS token* alone were the source's
+    pattern                   CLS row: queries and keys of the source (where it looks), the recipient's values
+    values                    CLS row: values of the source (what is read), the recipient's queries and keys
+
+Composition. CLS gets nothing but attention's writes and what MLPs make of its own stream. Hold each
+attention write at one of its two clips' values, a factor for each attention, and let the MLPs of `first` to
+`last` run, or hold them at the recipient's writes: a factorial experiment on the CLS token alone. With v(S)
+the projection when the attentions S are the source's, and v'(S) the same with those MLPs held,
+
+    mediated = v(all) - v'(all)                                 what reaches the readout through these MLPs
+    combined = v(all) - sum_a v(a) - (v'(all) - sum_a v'(a))    what they make of the parts together only
+
+`combined` is 0 for a linear MLP, positive for a conjunction, negative for an "any of them". v(all) is 1 of a
+donor by construction: its CLS stream is then the donor's. The design's other term, the effect of the donor's
+*stored* MLP write with attention patched minus without, does not ask this: where an MLP composes, patched
+attention makes it write the donor's write already, so the stored one adds nothing and the term is -P(MLP).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from circuit_claims.clips.pairs import Pair
+from circuit_claims.measure.controls import CONTROLS
+from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.patching import (
+    STATE_TOKENS,
+    STATE_TOKENS_ELSEWHERE,
+    norms_between,
+    one_clip,
+    require_finite,
+)
+from circuit_claims.measure.recovery import Norms, projection
+from circuit_claims.models.residual import CLS_ROW, EVERY_ROW, ResidualModel, Write
+
+if TYPE_CHECKING:
+    from circuit_claims.measure.assay import Assay
+
+PATCH_ROWS = slice(1, None)
+ROUTES = (
+    *("attention", "MLPs", "both"),
+    *("CLS row", "patch rows", "gathered", "own", "pattern", "values"),
+)
+"""The joint patches, by the names of the module's docstring."""
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Projections at the summary with every attention write held at one of two clips' values, at CLS."""
+
+    together: float
+    """v(all): every attention write is the source's."""
+    alone: tuple[float, ...]
+    """v(a): only this attention's is, in the order of the run."""
+
+
+@dataclass(frozen=True)
+class Labour:
+    """What joint patches recover, and what the MLPs' part in it is."""
+
+    routes: Mapping[str, Norms]
+    """By the name of the joint patch, read at the summary."""
+    run: Composition | None
+    """The MLPs of the layers run; None where the two clips do not differ at the summary (0/0)."""
+    held: Composition | None
+    """They are held at the recipient's writes."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for the store, at seven significant digits."""
+        rounded: dict[str, Any] = _rounded(asdict(self))
+        return rounded
+
+
+def labour(
+    model: ResidualModel,
+    donor_pixels: Tensor,
+    recipient_pixels: Tensor,
+    first: int,
+    last: int,
+    *,
+    routes: Sequence[str] = ROUTES,
+    source_pixels: Tensor | None = None,
+    noise: int | None = None,
+) -> Labour:
+    """Make the joint patches of layers `first` to `last`, both included, and the factorial experiment.
+
+    Args:
+        model: a model whose readout reads the CLS token.
+        donor_pixels: the clip that recovery is measured towards, `[frame, 3, h, w]`.
+        recipient_pixels: the clip whose run is patched, of the same shape.
+        first: the first layer whose writes are taken.
+        last: the last one.
+        routes: which of `ROUTES` to make.
+        source_pixels: the clip whose writes are taken, where it is not the donor.
+        noise: take the recipient's own write plus noise of the size of the source's difference from it,
+            token by token; of this seed.
+
+    Raises:
+        NotApplicable: the readout does not read the CLS token (alone).
+        MeasurementError: clips of the wrong shape, layers that the model lacks, NaN or Inf.
+    """
+    if model.reads != CLS_ROW:
+        raise NotApplicable(f"{model.name} is not read at a CLS token, so nothing is gathered there")
+    if not 0 <= first <= last < model.n_layers:
+        raise MeasurementError(f"{model.name} has layers 0 to {model.n_layers - 1}, not {first} to {last}")
+    generator = None if noise is None else torch.Generator().manual_seed(noise)
+
+    def taken(theirs: Tensor, own: Tensor) -> Tensor:
+        """What takes the place of `own`: the source's, or noise of that size."""
+        if generator is None:
+            return theirs
+        drawn = torch.randn(own.shape, generator=generator).to(own)
+        size: Tensor = (theirs - own).norm(dim=-1, keepdim=True) / drawn.norm(dim=-1, keepdim=True)
+        return own + drawn * size
+
+    with torch.inference_mode():
+        donor = model.embed(one_clip(model, donor_pixels, "donor"))
+        recipient = model.embed(one_clip(model, recipient_pixels, "recipient"))
+        source = donor if source_pixels is None else model.embed(one_clip(model, source_pixels, "source"))
+        start, at_cls = recipient[:, CLS_ROW], []
+        states: Tensor | None = None
+        for write in model.writes:
+            own, theirs = write(recipient), write(source)
+            at_cls.append((own[:, CLS_ROW], taken(theirs[:, CLS_ROW], own[:, CLS_ROW])))
+            if write.layer >= first:
+                states = recipient.repeat(len(routes), 1, 1) if states is None else states
+                patches: list[Patched | None] = [None] * len(routes)
+                if write.layer <= last:
+                    patches = [_patched(route, write, source, recipient, theirs) for route in routes]
+                settled = [None if p is None else (p[0], taken(p[1], own[:, p[0]])) for p in patches]
+                states = _go_on(model, write, states, settled)
+            donor = donor + (theirs if source_pixels is None else write(donor))
+            source = donor if source_pixels is None else source + theirs
+            recipient = recipient + own
+            require_finite(model, "donor", write.after, donor)
+            require_finite(model, "recipient", write.after, recipient)
+            if states is not None:
+                require_finite(model, "patched recipient", write.after, states)
+        assert states is not None
+        ends = [model.readout(stream).summary for stream in (donor, recipient)]
+        read = model.readout(states).summary
+        inside = range(first, last + 1)
+        run, held = (_compose(model, start, at_cls, layers, *ends) for layers in (range(0), inside))
+    return Labour({route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}, run, held)
+
+
+Patched: TypeAlias = tuple[slice, Tensor]
+"""The rows of a write that are taken, and what is taken there."""
+
+
+def _patched(route: str, write: Write, source: Tensor, recipient: Tensor, theirs: Tensor) -> Patched | None:
+    """What a joint patch takes of one write; None where it leaves the write alone."""
+    if not write.mixes_tokens:
+        return (EVERY_ROW, theirs) if route in ("MLPs", "both") else None
+    match route:
+        case "attention" | "both":
+            return EVERY_ROW, theirs
+        case "CLS row":
+            return CLS_ROW, theirs[:, CLS_ROW]
+        case "patch rows":
+            return PATCH_ROWS, theirs[:, PATCH_ROWS]
+        case "gathered":
+            return CLS_ROW, write.at(_joined(recipient, source), CLS_ROW)
+        case "own":
+            return CLS_ROW, write.at(_joined(source, recipient), CLS_ROW)
+        case "pattern":
+            return CLS_ROW, _mixed(write, source, recipient)
+        case "values":
+            return CLS_ROW, _mixed(write, recipient, source)
+        case "MLPs":
+            return None
+    raise MeasurementError(f"there is no joint patch {route!r}; there are {', '.join(ROUTES)}")
+
+
+def _joined(cls: Tensor, patches: Tensor) -> Tensor:
+    """A stream with the CLS token of one and the patch tokens of another."""
+    return torch.cat([cls[:, CLS_ROW], patches[:, PATCH_ROWS]], dim=1)
+
+
+def _mixed(write: Write, reading: Tensor, read: Tensor) -> Tensor:
+    """An attention's write at CLS with the queries and keys of one stream and the values of another."""
+    if write.heads is None:
+        raise NotApplicable(f"{write.site} has no heads to tell its pattern from its values")
+    heads = write.heads
+    written: Tensor = heads.writes(heads.mix(reading, read, CLS_ROW)).sum(dim=1) + heads.bias
+    return written
+
+
+def _go_on(model: ResidualModel, write: Write, states: Tensor, patches: Sequence[Patched | None]) -> Tensor:
+    """Every state `[state, token, d_model]` through one write: its own, the one taken, or some of each."""
+    device = model.device.partition(":")[0]
+    at_once = max(1, STATE_TOKENS.get(device, STATE_TOKENS_ELSEWHERE) // model.n_tokens)
+    after = states.clone()
+    free = [i for i, p in enumerate(patches) if p is None or p[0] != EVERY_ROW]
+    for begin in range(0, len(free), at_once):
+        batch = free[begin : begin + at_once]
+        after[batch] += write(states[batch])
+    for i, patched in enumerate(patches):
+        if patched is not None:
+            rows, value = patched
+            after[i, rows] = states[i, rows] + value[0]
+    return after
+
+
+def _compose(
+    model: ResidualModel,
+    start: Tensor,
+    at_cls: Sequence[tuple[Tensor, Tensor]],
+    held: range,
+    towards: Tensor,
+    back: Tensor,
+) -> Composition | None:
+    """The factorial experiment on CLS `[1, 1, d_model]` alone, MLPs of the layers `held` at the recipient's.
+
+    `at_cls` has each write at CLS, the recipient's and what is taken; one state for all attentions taken, and
+    one for each alone.
+    """
+    mixing = [index for index, write in enumerate(model.writes) if write.mixes_tokens]
+    states = start.repeat(1 + len(mixing), 1, 1)
+    for index, (write, (own, taken)) in enumerate(zip(model.writes, at_cls, strict=True)):
+        if write.mixes_tokens:
+            out = own.repeat(len(states), 1, 1)
+            out[[0, 1 + mixing.index(index)]] = taken
+        else:
+            out = own if write.layer in held else write(states)
+        states = states + out
+    shares = [norms_between(summary[None], towards, back) for summary in model.readout(states).summary]
+    if shares[0].D == 0.0:
+        return None
+    together, *alone = (projection(norms) for norms in shares)
+    return Composition(together, tuple(alone))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, Mapping):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
+    return value
+
+
+def _patches(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The joint patches and the factorial experiment of one pair."""
+    roles = CONTROLS[params["control"]](assay, pair)
+    return labour(
+        assay.model(),
+        roles.donor,
+        roles.recipient,
+        params["first"],
+        params["last"],
+        routes=params["routes"],
+        source_pixels=roles.source,
+        noise=roles.noise,
+    ).as_dict()
+
+
+MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {"patches": _patches}
+"""By the name in the store's key."""
