@@ -56,7 +56,8 @@ def describe(
     Returns:
         By layer and head: `later` (the later half's share), `concentration` and `lift` (on what is covered),
         each with the high-norm tokens and, as `..._kept`, without; `high_norm`, how many these are in each
-        layer; `maps`; and `agreement` with the exact attribution and with the paper's token map.
+        layer, and for `layers` which (`set_aside`); `maps`; and `agreement` with the exact attribution and
+        with the paper's token map.
     """
     weights = _maps(found.attention[..., 1:], grid)
     kept = ~high_norm(_maps(found.norms[:, 1:], grid))
@@ -77,6 +78,7 @@ def describe(
             **{str(layer): _plain(weights[layer].mean(0)) for layer in layers},
             **{f"{layer}.{head}": _plain(weights[layer, head]) for layer, head in heads},
         },
+        "set_aside": {str(layer): np.flatnonzero(~kept[layer]).tolist() for layer in layers},
         "agreement": _agreement(found, grid, weights, kept, layers) if layers else {},
     }
 

@@ -23,6 +23,8 @@ Array: TypeAlias = NDArray[np.float64]
 Map: TypeAlias = NDArray[np.float64]
 """`[tubelet, row, column]`."""
 PLACES = (-3, -2, -1)
+RESOLUTION = 2.0**-22
+"""Of float32, relative to the largest value of a map: weights of e^-30 have no order."""
 
 
 def later_half(grid: tuple[int, int, int]) -> Map:
@@ -78,9 +80,11 @@ def agreement(one: Map, other: Map, kept: NDArray[np.bool_]) -> tuple[float, flo
     """Spearman's correlation of two maps over `kept` tokens, and its mean over all shifts of the first.
 
     A shift moves a map in a circle over rows and columns, so that it keeps its own smoothness and loses its
-    place; tokens shuffled one by one would lose both, and any two smooth maps would seem to agree. NaN where
-    a map is the same everywhere, or the grid has no shifts.
+    place; tokens shuffled one by one would lose both, and any two smooth maps would seem to agree. Values
+    that float32 cannot tell apart beside the largest are ties. NaN where a map is the same everywhere, or the
+    grid has no shifts.
     """
+    one, other = _with_ties(one), _with_ties(other)
     shifts = list(product(range(one.shape[1]), range(one.shape[2])))
     if kept.all():
         # The ranks move with the tokens.
@@ -93,6 +97,11 @@ def agreement(one: Map, other: Map, kept: NDArray[np.bool_]) -> tuple[float, flo
             moved = np.roll(one, shift, (1, 2))
             found.append(_correlation(rankdata(moved[both]), rankdata(other[both])))
     return found[0], float(np.mean(found[1:])) if len(found) > 1 else float("nan")
+
+
+def _with_ties(values: Map) -> Map:
+    largest = float(np.abs(values).max())
+    return np.round(values / (RESOLUTION * largest)) if largest else values
 
 
 def _correlation(one: Array, other: Array) -> float:
