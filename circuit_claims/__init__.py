@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from circuit_claims.checking import Checked, CheckError, check
     from circuit_claims.judge.claim import Kind, Scope, claim
     from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
     from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post, resid_pre
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "check": "circuit_claims.checking",
+    "Checked": "circuit_claims.checking",
+    "CheckError": "circuit_claims.checking",
     "claim": "circuit_claims.judge.claim",
     "Kind": "circuit_claims.judge.claim",
     "Scope": "circuit_claims.judge.claim",
@@ -32,6 +36,8 @@ _HOME = {
 }
 
 __all__ = [
+    "CheckError",
+    "Checked",
     "Kind",
     "Scope",
     "above",
@@ -39,6 +45,7 @@ __all__ = [
     "attn_out",
     "below",
     "between",
+    "check",
     "claim",
     "exactly",
     "mlp_out",

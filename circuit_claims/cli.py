@@ -10,8 +10,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from circuit_claims import pair_command
+from circuit_claims import compare_command, pair_command, report_command, starting
 
+COMMANDS = {"compare": compare_command, "init": starting, "pair": pair_command, "report": report_command}
+"""Each has `add_parser`, `run`, and `faults`: what is wrong with the user's input, and explains itself."""
 USAGE = 4
 """Exit status for bad input, as pytest's."""
 
@@ -27,10 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     listing.add_argument("what", choices=("models", "claims", "pairs"))
     listing.add_argument("--circuit-pairs", metavar="FILE", help="the manifest to list pairs of")
     listing.add_argument("folder", nargs="?", type=Path, help="where claims are (default: claims/)")
-    pair_command.add_parser(commands)
+    for command in COMMANDS.values():
+        command.add_parser(commands)
     options = parser.parse_args(argv)
-    if options.command == "pair":
-        return _refusing(pair_command.run, pair_command.faults(), options)
+    if options.command in COMMANDS:
+        command = COMMANDS[options.command]
+        return _refusing(command.run, command.faults(), options)
     listers = {"models": _models, "claims": _claims, "pairs": _pairs}
     return listers[options.what](options)
 

@@ -7,6 +7,7 @@ package is installed. A session that collects no claim notices nothing of it.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Generator, Iterator
 from functools import partial
@@ -264,6 +265,11 @@ class _Book:
         )
         for line in self._session.closing_lines():
             terminalreporter.write_line(line)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from circuit_claims.report.github import annotations
+
+            for line in annotations(self._session.report):
+                terminalreporter.write_line(line)
 
 
 def _is_full(config: pytest.Config) -> bool:

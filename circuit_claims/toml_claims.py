@@ -190,6 +190,8 @@ def _asked(table: Table) -> Asked:
     }
     measure = table.choice("measure", sorted(questions))
     takes = {name: p for name, p in questions[measure].parameters.items() if name != "self"}
+    if any(parameter.annotation == "Sequence[Site]" for parameter in takes.values()):
+        raise table.error("measure", f"is {measure}, which takes several sites; write that claim in Python")
     arguments = table.table("with").values if "with" in table.values else {}
     over, values = _parts(table)
     for name in arguments:
@@ -201,8 +203,6 @@ def _asked(table: Table) -> Asked:
             "with", f"{measure} needs {', '.join(lacking)}; write with = {{ {lacking[0]} = ... }}"
         )
     sites = tuple(name for name in arguments if takes[name].annotation == "Site")
-    if any(takes[name].annotation == "Sequence[Site]" for name in arguments):
-        raise table.error("measure", f"is {measure}, which takes several sites; write that claim in Python")
     _check_words(table, arguments)
     _check_sites(table, arguments, sites, over, values)
     return Asked(
@@ -247,7 +247,7 @@ def _filled(value: Any, part: Mapping[str, Any]) -> Any:
 
 
 def _check_words(table: Table, arguments: Mapping[str, Any]) -> None:
-    from circuit_claims.measure.questions import PLACES
+    from circuit_claims.measure.questions.base import PLACES
     from circuit_claims.measure.recovery import METRICS
 
     known = {

@@ -34,7 +34,7 @@ WORDING = {
     "write_record": {"document.add"},
 }
 """By function, names that only ever become part of a sentence."""
-TEXTS = {"_capital", "_more", "_number:record"}
+TEXTS = {"_capital", "_more", "_jitter_told", "_number:record"}
 """Functions that make nothing but text."""
 NOT_WORDING = {"record_path"}
 """Functions whose f-strings decide something."""
@@ -121,14 +121,14 @@ def told(path: list[tuple[ast.AST, ast.AST]]) -> str:
         ast.unparse(node)
         for node in (path[-1] if isinstance(path[-1][0], ast.expr | ast.keyword) else statement)
     ]
-    if len(texts[0]) < 25:
+    if len(texts[0]) < 15:
         texts = [
             next(
                 (
                     ast.unparse(pair[side])
                     for pair in reversed(path)
                     if isinstance(pair[0], ast.expr | ast.stmt | ast.keyword | ast.arguments)
-                    and len(ast.unparse(pair[0])) >= 25
+                    and len(ast.unparse(pair[0])) >= 15
                 ),
                 texts[side],
             )
@@ -138,6 +138,16 @@ def told(path: list[tuple[ast.AST, ast.AST]]) -> str:
     same = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
     cut = max(0, same - 50)
     return f"`{before[cut : cut + 110]}` -> `{after[cut : cut + 110]}`".replace("|", "\\|")
+
+
+def forget(folder: Path = Path("mutants")) -> None:
+    """Forget what lived, and which test runs what: the next run tries it against the tests of today."""
+    for meta in folder.glob("**/*.meta"):
+        kept = json.loads(meta.read_text(encoding="utf-8"))
+        codes = kept["exit_code_by_key"]
+        kept["exit_code_by_key"] = {key: None if code in LIVED else code for key, code in codes.items()}
+        meta.write_text(json.dumps(kept, indent=4), encoding="utf-8")
+    (folder / "mutmut-stats.json").unlink(missing_ok=True)
 
 
 def main(folder: Path = Path("mutants"), show: str = "") -> int:
@@ -185,4 +195,6 @@ def main(folder: Path = Path("mutants"), show: str = "") -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--forget"]:
+        sys.exit(forget())
     sys.exit(main(show=sys.argv[1] if len(sys.argv) > 1 else ""))

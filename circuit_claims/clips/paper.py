@@ -12,7 +12,7 @@ from circuit_claims.clips.adding import NewClip, NewPair, add
 from circuit_claims.clips.errors import ManifestError
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.clips.pairs import load_pairs
-from circuit_claims.clips.remote import RemoteError, pinned
+from circuit_claims.clips.remote import RemoteError, pinned, split
 from circuit_claims.clips.sampling import Sampling
 
 DATASET = "hf://datasets/chereddysaivreddy/kinetics-400"
@@ -37,7 +37,8 @@ def paper_manifest(cache: Path | None) -> Path:
             path = remote.fetch()
             clips.append(NewClip(path, file_sha256(path), remote=remote))
     except RemoteError as error:
-        raise ManifestError(Path("paper"), "the paper's pair", str(error)) from None
+        both = " and ".join(split(uri)[1] for uri in (STRIKE, GUTTER))
+        raise ManifestError(Path("paper"), "its pair", f"{error}; it needs {both}") from None
     pair = NewPair("bowling-strike-gutter", "bowling", clips[0], clips[1], label="bowling")
     try:
         add(manifest, SAMPLING, [pair])

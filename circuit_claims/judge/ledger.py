@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from circuit_claims.judge.claim import Claim, Evidence, Outcome, Quantifier, Verdict
 from circuit_claims.judge.expectation import Expectation
+from circuit_claims.judge.quantify import quantify
 from circuit_claims.judge.record import Comparison, Drift, Entry, Record, compare, default_tolerance
-from circuit_claims.judge.verdict import quantify
 
 
 @dataclass(frozen=True)

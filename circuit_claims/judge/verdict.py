@@ -18,7 +18,6 @@ from circuit_claims.judge.claim import (
     Evidence,
     Kind,
     Outcome,
-    Quantifier,
     Scope,
     Verdict,
 )
@@ -110,72 +109,6 @@ def _jitters_by_more_than(evidence: Evidence, bound: float) -> bool:
 def _jitter_told(evidence: Evidence, bound: float) -> str:
     mean = sum(evidence.jitter) / len(evidence.jitter)
     return f"moving the window moves it by {mean:.3g}, more than the {bound:.3g} that would matter"
-
-
-def quantify(
-    claim: Claim, parts: Sequence[tuple[Evidence, Expectation, Verdict]], expected: int, level: float = LEVEL
-) -> Verdict:
-    """The claim's verdict from all its parts, with the multiplicity of its quantifier.
-
-    "Each" is supported when every part is, each at `level` (an intersection-union test needs no
-    correction), and refuted when some part is at the Bonferroni level, which is where Holm's
-    procedure starts. "Any" is the mirror image. Source: Berger (1982) for the intersection-union
-    test, Holm (1979).
-    """
-    if len(parts) < expected:
-        return Verdict(
-            Outcome.INCOMPLETE, "parts", f"{expected - len(parts)} of {expected} parts were not judged."
-        )
-    if claim.quantifier is None:
-        return parts[0][2]
-    verdicts = [verdict for _, _, verdict in parts]
-    outcomes = [verdict.outcome for verdict in verdicts]
-    for stop in (Outcome.ERROR, Outcome.INCOMPLETE):
-        if stop in outcomes:
-            return Verdict(stop, "parts", f"{outcomes.count(stop)} of {expected} parts ended in {stop}.")
-    if all(outcome is Outcome.NOT_APPLICABLE for outcome in outcomes):
-        return verdicts[0]
-    corrected = 1 - (1 - level) / len(parts)
-    strict = [
-        decide(claim, evidence, expectation, corrected).outcome
-        if verdict.outcome in (Outcome.SUPPORTED, Outcome.REFUTED)
-        else verdict.outcome
-        for evidence, expectation, verdict in parts
-    ]
-    each = claim.quantifier is Quantifier.EACH
-    needs_all, needs_one = (
-        (Outcome.SUPPORTED, Outcome.REFUTED) if each else (Outcome.REFUTED, Outcome.SUPPORTED)
-    )
-    if Outcome.ARTIFACT in outcomes:
-        which, reason = Outcome.ARTIFACT, "method"
-    elif all(outcome is needs_all for outcome in outcomes):
-        which, reason = needs_all, verdicts[0].reason
-    elif needs_one in strict:
-        which, reason = needs_one, verdicts[strict.index(needs_one)].reason
-    else:
-        undecided = {v.reason for v in verdicts if v.outcome is Outcome.INCONCLUSIVE}
-        which, reason = Outcome.INCONCLUSIVE, undecided.pop() if len(undecided) == 1 else "parts"
-    return _summary(claim, which, reason, verdicts)
-
-
-def _summary(claim: Claim, which: Outcome, reason: str, verdicts: Sequence[Verdict]) -> Verdict:
-    """A quantified claim's verdict; its numbers are those of the part that decides against it most."""
-    counts = {outcome: sum(v.outcome is outcome for v in verdicts) for outcome in Outcome}
-    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    measured = [v for v in verdicts if v.estimate is not None]
-    if not measured:
-        return Verdict(which, reason, f"Of {len(verdicts)} parts: {told}.")
-    estimates = [v.estimate for v in measured if v.estimate is not None]
-    return Verdict(
-        which,
-        reason,
-        f"Of {len(verdicts)} parts: {told}; estimates from {min(estimates):.3g} to {max(estimates):.3g}.",
-        estimate=sum(estimates) / len(estimates),
-        low=min(estimates),
-        high=max(estimates),
-        n=min(v.n for v in measured),
-        method=f"range of estimates over {claim.over}",
-    )
 
 
 def _decide_exact(evidence: Evidence, expectation: Expectation) -> Verdict:

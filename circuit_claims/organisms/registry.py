@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from circuit_claims.models.source import ModelError, ModelSource, parse_source
-from circuit_claims.organisms.edits import BASE, EDITS, edited_source
+from circuit_claims.organisms.edits import EDITS, edited_source
 from circuit_claims.organisms.planted import PLANTED, PREFIX, planted_source, scenes_hash, write_pairs
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -49,7 +49,8 @@ def resolve(name: str) -> ModelSource:
 
 def _planted(short: str) -> ModelSource:
     if short in EDITS:
-        return edited_source(ModelSource(name=BASE, location=_WEIGHTS / BASE), short)
+        base = EDITS[short].base
+        return edited_source(ModelSource(name=base, location=_WEIGHTS / base), short)
     if short in PLANTED:
         return planted_source(short)
     there = ", ".join([*PLANTED, *EDITS])

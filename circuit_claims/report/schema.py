@@ -119,12 +119,8 @@ def _measurement(part: Result) -> dict[str, Any]:
         "by_pair": _by_pair(evidence),
         "undefined": dict(evidence.undefined),
         "controls": [_control(control) for control in evidence.controls],
-        "effect": _plain_or_none(getattr(verdict, "effect", None)),
+        "effect": dict(verdict.effect) or None,
     }
-
-
-def _plain_or_none(mapping: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return dict(mapping) if mapping else None
 
 
 def _control(control: Control) -> dict[str, Any]:
@@ -144,7 +140,7 @@ def _figures(finding: Finding) -> list[dict[str, Any]]:
     """What the measurements would have drawn (`docs/report-figures.md`), equal ones of several parts once."""
     figures: list[dict[str, Any]] = []
     for part in finding.parts:
-        figure = getattr(part.evidence, "figure", None)
+        figure = part.evidence.figure if part.evidence else None
         if figure and dict(figure) not in figures:
             figures.append(dict(figure))
     return figures
@@ -186,8 +182,11 @@ def _part(part: Result) -> dict[str, Any]:
 
 def _rounded(value: Any) -> Any:
     """Six significant digits, and null for what is no number."""
-    if isinstance(value, bool) or value is None or isinstance(value, int | str):
+    if isinstance(value, bool) or value is None or isinstance(value, int):
         return value
+    if isinstance(value, str):
+        # A file's name may hold bytes that are no text, which no file could be written with.
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, float):
         return float(f"{value:.6g}") if isfinite(value) else None
     if isinstance(value, Mapping):

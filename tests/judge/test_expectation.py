@@ -116,7 +116,7 @@ def test_the_deciding_end_is_an_end_nearest_to_an_edge(expectation, a, b):
 @given(expectations, numbers, st.floats(0, 1))
 def test_widening_keeps_what_held_and_moves_the_edges_outwards(expectation, value, by):
     wider = expectation.widened(by)
-    assert wider.words == expectation.words
+    assert (wider.words, wider.kind) == (expectation.words, expectation.kind)
     assume(expectation.holds(value))
     assert wider.holds(value)
 
@@ -133,3 +133,24 @@ def test_anything_holds_everything_and_has_no_edge():
     assert not open_.excludes(-5.0, 5.0)
     assert (open_.low, open_.high, open_.kind) == (-inf, inf, "anything")
     assert open_.deciding(-2.0, 3.0) == -2.0, "no edge: the lower end stands for the interval"
+
+
+def test_the_edges_of_each_assertion_as_it_is_made():
+    """Made here and not in a table above, so that what makes them is under test as well."""
+    held = [
+        (above(1.0), (False, True)),
+        (below(1.0), (False, False)),
+        (between(0.0, 1.0), (False, False)),
+        (between(1.0, 2.0), (True, True)),
+        (exactly(1.0), (True, False)),
+        (exactly(1.5, within=0.5), (True, True)),
+        (negligible(1.0), (True, False)),
+    ]
+    assert [(made.words, made.holds(1.0), made.holds(1.5)) for made, _ in held] == [
+        (made.words, *expected) for made, expected in held
+    ]
+    assert [made.kind for made, _ in held[::2]] == ["above", "between", "exactly", "negligible"]
+    assert below(1.0).kind == "below"
+    assert between(0.0, 1.0).excludes(1.0, 2.0), "the upper edge lies outside"
+    assert not between(0.0, 1.0).excludes(-1.0, 0.0), "the lower edge lies inside"
+    assert [exactly(2.0).low, exactly(2.0).high] == [2.0, 2.0]

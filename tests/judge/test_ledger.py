@@ -345,7 +345,7 @@ results = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=min(60, settings.default.max_examples))
 @given(results)
 def test_a_result_crosses_processes_unchanged(made):
     text = json.dumps(to_plain(made), allow_nan=False)
@@ -438,3 +438,55 @@ def test_the_parts_of_a_quantified_claim_are_recorded_after_it(quantified):
         Outcome.REFUTED,
     ]
     assert kept[2][2] == Entry(Outcome.REFUTED, "value", 3.0, results[1].verdict.bound, 0.005)
+
+
+# Claims that lack something ------------------------------------------------------------------------------
+
+
+def test_a_claim_without_parts_is_settled_by_its_only_result():
+    results = [Result(planned(a_claim()), verdict("refuted", "value"), evidence([1.0]), above(2.0))]
+    assert settled(results)[0].verdict == results[0].verdict
+
+
+def test_what_was_not_judged_is_named_as_parts():
+    assert settle([planned(a_claim())], [], {})[0].verdict.reason == "parts"
+    (found,) = settled([part(EACH, 4, 3)], extra=[planned(EACH, "layer=5", 3)])
+    assert found.verdict.reason == "parts"
+
+
+def test_one_part_that_does_not_apply_makes_the_claim_so_beside_a_judged_one():
+    results = [part(EACH, 4, 2), result("not applicable", EACH, "layer=5", 2, values=None)]
+    assert settled(results)[0].verdict == results[1].verdict
+
+
+def test_a_lost_part_counts_more_than_one_that_does_not_apply():
+    results = [result("not applicable", EACH, "layer=4", 2, values=None)]
+    assert settled(results)[0].verdict.outcome is Outcome.INCOMPLETE
+
+
+def test_a_part_without_its_expectation_is_as_good_as_lost():
+    results = [part(EACH, 4, 2), Result(planned(EACH, "layer=5", 2), verdict("supported"), evidence([1.0]))]
+    assert settled(results)[0].verdict.outcome is Outcome.INCOMPLETE
+
+
+def test_the_deciding_bound_is_held_against_the_record():
+    """The verdict flipped while estimate and bound stayed within tolerance: borderline, not flipped."""
+    made = Result(
+        planned(a_claim()), verdict("refuted", "value", 3.0, bound=1.0), evidence([3.0]), above(1.0)
+    )
+    recorded = {("mlp-42/reproduces", ""): Entry(Outcome.SUPPORTED, "", 3.0, 1.0, 0.01)}
+    assert settled([made], {"organism": a_record(recorded)})[0].comparison.drift is BORDERLINE
+
+
+@pytest.mark.parametrize("drift", [FLIPPED, MOVED])
+def test_a_claim_that_drifted_fails_though_none_of_its_parts_does(drift):
+    made = Finding(EACH, "organism", verdict("supported"), Comparison(drift), (), 0)
+    assert failing(made)
+    assert exit_status([made], [], lost=False, missing=False, strict=False) == 1
+
+
+def test_a_part_that_fails_makes_its_claim_fail_and_the_other_way_round():
+    incomplete = settled([part(EACH, 4, 2, above(100.0))])[0]
+    assert incomplete.verdict.outcome is Outcome.INCOMPLETE
+    assert failing(incomplete)
+    assert failing(settled([part(ANY, number, 2, above(100.0)) for number in (4, 5)])[0])

@@ -16,6 +16,7 @@ from circuit_claims.judge.record import (
     read_record,
     record_path,
     write_record,
+    write_whole,
 )
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
@@ -87,7 +88,7 @@ entries = st.builds(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=min(50, settings.default.max_examples))
 @given(
     claims=st.dictionaries(words, st.tuples(entries, st.dictionaries(words, entries, max_size=3)), max_size=4)
 )
@@ -249,7 +250,7 @@ def test_a_broken_record_is_not_written_over(path):
     assert path.read_text() == broken
 
 
-@settings(max_examples=60)
+@settings(max_examples=min(60, settings.default.max_examples))
 @given(cut=st.integers(0, len(WRITTEN)))
 def test_a_record_cut_anywhere_is_read_or_refused_but_never_crashes(cut, tmp_path_factory):
     path = tmp_path_factory.mktemp("cut") / "organism.toml"
@@ -306,6 +307,8 @@ def entry(outcome=REFUTED, estimate=0.5, bound=0.52, tolerance=0.005):
         (entry(estimate=None), SUPPORTED, 0.9, 0.52, Drift.FLIPPED),
         (entry(tolerance=None), REFUTED, 0.5 + 1e-6, 0.52, Drift.AS_RECORDED),
         (entry(tolerance=None), REFUTED, 0.5001, 0.52, Drift.MOVED),
+        (entry(estimate=0.5, tolerance=0.25), REFUTED, 0.75, 0.52, Drift.AS_RECORDED),
+        (entry(estimate=0.0, tolerance=None), REFUTED, 1e-12, 0.52, Drift.AS_RECORDED),
         (entry(INCONCLUSIVE), SUPPORTED, 0.6, 0.6, Drift.FLIPPED),
         (Entry(Outcome.NOT_APPLICABLE), Outcome.NOT_APPLICABLE, None, None, Drift.AS_RECORDED),
         (Entry(Outcome.NOT_APPLICABLE), SUPPORTED, 0.5, 0.5, Drift.FLIPPED),
@@ -354,3 +357,42 @@ def test_a_finding_never_drifts_from_itself_and_a_flip_is_always_said(recorded, 
 )
 def test_default_tolerance_is_in_the_claims_own_unit(unit, estimate, tolerance):
     assert default_tolerance(unit, estimate) == pytest.approx(tolerance)
+
+
+# How a file gets into its place --------------------------------------------------------------------------
+
+
+def test_a_record_makes_the_folders_that_it_needs_and_no_table_without_content(tmp_path):
+    path = tmp_path / "claims" / "recorded" / "organism.toml"
+    write(path, ("mlp-42/means", "", MLP), ("mlp-42/means", "layer=4", MLP))
+    assert read_record(path).entries["mlp-42/means", ""] == MLP
+    assert "[claims]\n" not in path.read_text()
+
+
+def test_the_new_text_waits_hidden_beside_the_old(path, monkeypatch):
+    """On another disk the move would not be at once."""
+    waited = []
+    monkeypatch.setattr("pathlib.Path.replace", lambda self, _: waited.append(self))
+    write_whole(path, "schema = 1\n")
+    (temporary,) = waited
+    assert temporary.parent == path.parent
+    assert temporary.name.startswith(".organism.toml.")
+    assert temporary.read_text() == "schema = 1\n"
+
+
+def test_a_failure_is_told_though_the_temporary_file_is_gone(path, monkeypatch):
+    def gone(self: Path, *_: object) -> None:
+        self.unlink()
+        raise OSError("the disk was taken out")
+
+    monkeypatch.setattr("pathlib.Path.replace", gone)
+    with pytest.raises(OSError, match="the disk was taken out"):
+        write_whole(path, "schema = 1\n")
+    assert path.read_text() == WRITTEN
+
+
+def test_a_record_may_leave_out_model_and_clips(path):
+    path.write_text('schema = 1\n[claims."mlp-42/means"]\nverdict = "supported"\n')
+    record = read_record(path)
+    assert (record.model, record.clips, record.noted) == ("", "", {})
+    assert record.entries == {("mlp-42/means", ""): Entry(SUPPORTED)}

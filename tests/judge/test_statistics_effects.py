@@ -17,6 +17,7 @@ from circuit_claims.judge.effects import (
     pairs_for_sign_flip,
     pairs_needed,
     sign_fraction,
+    sizes,
 )
 from circuit_claims.judge.intervals import interval
 
@@ -130,3 +131,51 @@ def test_the_share_of_positive_pairs_carries_its_numbers() -> None:
     assert found.sd == pytest.approx(np.std([1, 1, 0, 1], ddof=1))
     assert sign_fraction([1.0, -1.0]).sd == pytest.approx(np.std([1, 0], ddof=1))
     assert sign_fraction([1.0]).sd == math.inf
+
+
+def power_of_equivalence(n: int, ratio: float, alpha: float) -> float:
+    """P(the interval lies inside the bound), the spread taken at 20,000 equal steps of its quantiles."""
+    s = np.sqrt(stats.chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1))
+    inside = (math.sqrt(n) / ratio) - stats.t.ppf(1 - alpha, n - 1) * s
+    return float(np.mean(np.maximum(2 * stats.norm.cdf(inside) - 1, 0)))
+
+
+@pytest.mark.parametrize("ratio", [0.3, 0.5, 0.7, 1.0, 1.2, 2.0])
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_pairs_for_equivalence_are_the_fewest_with_the_power(ratio: float, alpha: float) -> None:
+    n = pairs_for_equivalence(ratio, 1.0, alpha)
+    assert n is not None
+    assert power_of_equivalence(n, ratio, alpha) >= 0.8
+    assert n == 2 or power_of_equivalence(n - 1, ratio, alpha) < 0.8
+
+
+def test_two_pairs_are_the_fewest_for_any_plan() -> None:
+    """However small the spread; also where it is nothing beside the bound."""
+    for sd in (0.0, 1e-6, 1e-3):
+        assert pairs_for_equivalence(sd, 1.0) == 2
+        assert pairs_for_margin(sd, 1.0) == 2
+
+
+def test_an_equivalence_is_planned_at_any_level_that_leaves_an_interval() -> None:
+    assert pairs_for_equivalence(1.0, 1.0, alpha=0.4) == 3
+    with pytest.raises(ValueError, match="level and power"):
+        pairs_for_equivalence(1.0, 1.0, alpha=0.5)
+
+
+def test_the_sizes_beside_a_verdict_are_these() -> None:
+    values = [1.0, 2.0, -1.0, 3.0]
+    share = sign_fraction(values)
+    assert sizes(values) == {
+        "g": hedges_g(values),
+        "above": 0.75,
+        "above_low": share.low,
+        "above_high": share.high,
+        "hodges_lehmann": hodges_lehmann(values),
+        "n": 4,
+    }
+
+
+def test_two_pairs_have_a_standardised_effect_and_one_has_none() -> None:
+    assert sizes([1.0, 2.0])["g"] == hedges_g([1.0, 2.0])
+    assert sizes([1.0])["g"] is None
+    assert sizes([1.0, 1.0])["g"] is None

@@ -205,3 +205,9 @@ def test_monotone_heeds_actions_and_clips() -> None:
             t_test([row[step] for row in steps], **labels).greater for step in (0, 1)
         )
         assert found != monotone(steps)
+
+
+def test_the_floor_of_a_pair_is_its_own() -> None:
+    trace = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+    large = [1000 * value for value in trace]
+    assert slope_changes([trace, large], 5) == pytest.approx(slope_changes([trace], 5) * 2)

@@ -1,6 +1,7 @@
 """From evidence to verdict: every branch, with numbers worked out by hand, and what must always hold."""
 
 from dataclasses import replace
+from operator import neg, pos
 
 import pytest
 from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, verdict
@@ -9,13 +10,15 @@ from hypothesis import strategies as st
 
 from circuit_claims.judge.claim import Design, Outcome
 from circuit_claims.judge.expectation import above, below, between, exactly, negligible
-from circuit_claims.judge.verdict import MIN_PAIRS, contrast, decide, quantify
+from circuit_claims.judge.intervals import interval
+from circuit_claims.judge.quantify import quantify
+from circuit_claims.judge.verdict import MIN_PAIRS, contrast, decide
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 REPRODUCES, MEANS, EXACT, FORENSIC = (a_claim(kind=k) for k in ("reproduces", "means", "exact", "forensic"))
 ZEROS = (0.0,) * 5
 quarters = st.integers(-40, 40).map(lambda i: i / 4)
-few = settings(max_examples=40)
+few = settings(max_examples=min(40, settings.default.max_examples))
 samples = st.lists(quarters, min_size=MIN_PAIRS, max_size=9)
 
 
@@ -386,6 +389,50 @@ def test_parts_that_all_do_not_apply_make_a_claim_that_does_not():
     assert quantify(EACH, parts * 2, 2).outcome is Outcome.NOT_APPLICABLE
 
 
+def parts_of_a_patch(claim, *by_layer, patch="mlp_out, all tokens"):
+    made = []
+    for recoveries in by_layer:
+        seen = replace(evidence(recoveries), experiment={"patch": patch} if patch else {})
+        seen = replace(seen, controls=(control([0.0] * 5),))
+        made.append((seen, above(0.95), decide(claim, seen, above(0.95))))
+    return made
+
+
+WHOLE = [1.0] * 5
+DRIFTING = [1.01, 1.03, 1.0188, 0.97, 1.2]
+EACH_LAYER = a_claim(kind="means", each="layer")
+
+
+@pytest.mark.parametrize(
+    ("recoveries", "told"),
+    [(WHOLE, "replaces the whole stream"), (DRIFTING, "different runs of the recipient")],
+    ids=["identity", "drifting baseline"],
+)
+def test_one_recovery_at_every_layer_of_every_pair_is_a_doubt_about_the_method(recoveries, told):
+    found = quantify(EACH_LAYER, parts_of_a_patch(EACH_LAYER, *[recoveries] * 3), 3)
+    assert told in found.sentence
+    assert found.outcome is not Outcome.ARTIFACT, "redundant writes of equal effect give one number too"
+
+
+@pytest.mark.parametrize(
+    "by_layer",
+    [
+        (WHOLE, WHOLE, [1.0, 1.0, 1.0, 1.0, 1.01]),
+        (DRIFTING, DRIFTING, DRIFTING[::-1]),
+        (WHOLE, WHOLE),
+    ],
+    ids=["one pair differs", "only the mean is the same", "two layers"],
+)
+def test_recoveries_that_differ_raise_no_doubt(by_layer):
+    parts = parts_of_a_patch(EACH_LAYER, *by_layer)
+    assert "Check the method" not in quantify(EACH_LAYER, parts, len(parts)).sentence
+
+
+def test_equal_numbers_that_are_no_recoveries_raise_no_doubt():
+    parts = parts_of_a_patch(EACH_LAYER, WHOLE, WHOLE, WHOLE, patch="")
+    assert "Check the method" not in quantify(EACH_LAYER, parts, 3).sentence
+
+
 def test_an_artifact_in_a_part_taints_the_claim():
     claim = replace(EACH, kind=MEANS.kind)
     clean, tainted = (evidence(ONE_TO_FIVE, artifact=a) for a in (None, "identity patch"))
@@ -436,3 +483,65 @@ def test_one_pair_carries_its_value_as_the_estimate():
     found = decide(REPRODUCES, evidence([1.02]), above(1.0))
     assert (found.estimate, found.n, found.bound) == (1.02, 1, 1.02)
     assert decide(REPRODUCES, evidence([0.9]), above(1.0)).estimate == 0.9
+
+
+# A contrast is the statistic that its design names, with the evidence's actions, clips, level and seed -----
+
+PAIRS = 24
+GROUPS, CLIPS = ("a",) * 12 + ("b",) * 12, tuple((f"clip {pair // 2}",) for pair in range(PAIRS))
+SPREAD = tuple((1.7 * pair) % 5 + (pair % 7 == 0) * 9.0 for pair in range(PAIRS))
+OTHER = tuple((2.3 * pair) % 3 for pair in range(PAIRS))
+LABELS = [{}, {"groups": GROUPS}, {"clips": CLIPS}, {"seed": 7}]
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=["plain", "groups", "clips", "seed"])
+@pytest.mark.parametrize("level", [0.95, 0.8])
+@pytest.mark.parametrize("sense", [pos, neg])
+def test_a_paired_contrast_is_of_the_differences(labels, level, sense):
+    found = contrast(evidence(SPREAD, **labels), control(OTHER), level, sense)
+    differences = [sense(a - b) for a, b in zip(SPREAD, OTHER, strict=True)]
+    known = interval(
+        differences, labels.get("groups"), labels.get("clips"), level, seed=labels.get("seed", 0)
+    )
+    assert (found.low, found.high) == pytest.approx((known.low, known.high))
+    assert (found.n, found.level) == (known.n, level)
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=["plain", "groups", "clips", "seed"])
+@pytest.mark.parametrize("level", [0.95, 0.8])
+@pytest.mark.parametrize("sense", [pos, neg])
+def test_a_contrast_with_seeds_is_against_their_mean(labels, level, sense):
+    rows = [[value + shift for value in OTHER] for shift in (-0.01, 0.0, 0.01)]
+    found = contrast(evidence(SPREAD, **labels), control(*rows, design=Design.SEEDS), level, sense)
+    paired = contrast(evidence(SPREAD, **labels), control(OTHER), level, sense)
+    assert (found.low, found.high) == pytest.approx((paired.low, paired.high))
+    assert (found.n, found.level) == (paired.n, level)
+
+
+@pytest.mark.parametrize("sense", [pos, neg])
+def test_a_contrast_with_other_pairs_heeds_the_labels_of_both_sides(sense):
+    ours, theirs = evidence(SPREAD, groups=GROUPS), control(OTHER, design=Design.UNPAIRED, groups=GROUPS)
+    plain = contrast(evidence(SPREAD), control(OTHER, design=Design.UNPAIRED), 0.8, sense)
+    assert plain.level == 0.8
+    assert plain.estimate == pytest.approx(sense(sum(SPREAD) - sum(OTHER)) / PAIRS)
+    by_action = contrast(ours, theirs, 0.8, sense)
+    assert by_action.method == "Welch t, stratified by 2 actions"
+    only_a = replace(theirs, rows=(OTHER[:12],), groups=("a",) * 12)
+    found = contrast(ours, only_a, 0.8, sense).estimate
+    assert found == pytest.approx(sense(sum(SPREAD[:12]) - sum(OTHER[:12])) / 12)
+    for one, two in ((CLIPS, ()), ((), CLIPS)):
+        shared = contrast(evidence(SPREAD, clips=one), replace(theirs, groups=(), clips=two), 0.8)
+        assert shared.n == 12, "pairs that share a clip are one, on either side"
+
+
+def test_a_verdict_keeps_every_number_of_its_contrasts():
+    (kept,) = gated(control(ZEROS)).contrasts
+    known = contrast(evidence(ONE_TO_FIVE), control(ZEROS), 0.95)
+    assert kept == {
+        "control": "noise",
+        "estimate": known.estimate,
+        "low": known.low,
+        "high": known.high,
+        "n": known.n,
+        "method": known.method,
+    }

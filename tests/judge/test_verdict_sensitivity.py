@@ -7,7 +7,8 @@ from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence
 
 from circuit_claims.judge.claim import Control, Design, Outcome, PositiveControl
 from circuit_claims.judge.expectation import above, anything, below, negligible
-from circuit_claims.judge.verdict import decide, family_p
+from circuit_claims.judge.permutation import max_t
+from circuit_claims.judge.verdict import contrast, decide, family_p
 
 REPRODUCES, MEANS = a_claim(kind="reproduces"), a_claim(kind="means")
 SMALL = [0.01, -0.01, 0.02, -0.02, 0.0]
@@ -153,3 +154,50 @@ def test_effect_sizes_are_taken_from_the_nearest_asserted_edge():
 
 def test_without_spread_there_is_no_standardised_effect():
     assert decide(REPRODUCES, evidence([2.0] * 5), above(1.0)).effect["g"] is None
+
+
+# The level, the edge and the units of what a verdict needs ----------------------------------------------
+
+
+def test_a_positive_control_on_one_pair_is_judged_by_its_value():
+    assert judged(REPRODUCES, SMALL, negligible(0.1), positive=(positive([0.6]),)) == (Outcome.SUPPORTED, "")
+    assert judged(REPRODUCES, SMALL, negligible(0.1), positive=(positive([0.4]),))[1] == "insensitive"
+
+
+def test_a_positive_control_is_judged_at_the_claims_own_level():
+    """One to five is above 1 at 95 % and not at 99.9 %; the claim is so at both."""
+    made = replace(evidence(LARGE), positive=(positive(ONE_TO_FIVE, above(1.0)),))
+    assert decide(REPRODUCES, made, above(0.1)).outcome is Outcome.SUPPORTED
+    assert decide(REPRODUCES, made, above(0.1), level=0.999).reason == "insensitive"
+
+
+def test_a_jitter_as_large_as_the_bound_is_not_more_than_it():
+    found = judged(REPRODUCES, SMALL, negligible(0.5), jitter=(0.5,) * 5)
+    assert found == (Outcome.SUPPORTED, "")
+
+
+def deviations(rows):
+    """Each member minus the mean of all, by pair: [pair, member]."""
+    columns = list(zip(*rows, strict=True))
+    return [[value - sum(column) / len(column) for value in column] for column in columns]
+
+
+def test_members_that_share_a_clip_count_once_in_their_family():
+    clips = (("a",), ("a",), ("b",), ("c",), ("d",), ("e",), ("f",), ("g",))
+    found = family_p(evidence(EIGHT, clips=clips), family(*OTHERS))
+    assert found == max_t(deviations([EIGHT, *OTHERS]), clusters=clips)[0]
+    assert found > family_p(evidence(EIGHT), family(*OTHERS))
+
+
+def test_the_draws_of_a_large_family_follow_the_seed():
+    rows = [[(3.7 * (pair + 1) * (member + 2)) % 1 for pair in range(24)] for member in range(4)]
+    found = [family_p(evidence(rows[0], seed=seed), family(*rows[1:])) for seed in (0, 7)]
+    assert found == [max_t(deviations(rows), seed=seed)[0] for seed in (0, 7)]
+    assert found[0] != found[1]
+
+
+def test_members_on_other_pairs_are_a_defect():
+    with pytest.raises(ValueError, match="zip"):
+        family_p(evidence(EIGHT), family(EIGHT[:-1]))
+    with pytest.raises(ValueError, match="zip"):
+        contrast(evidence(EIGHT), family(EIGHT[:-1]), 0.95)

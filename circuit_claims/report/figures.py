@@ -1,0 +1,380 @@
+"""The figures of a report, drawn by matplotlib: one drawer for each kind of `docs/report-figures.md`.
+
+Each public function returns a `matplotlib.figure.Figure`, made without pyplot, so that nothing global
+changes and a notebook shows it as it is. `svg` turns one into markup that follows a page's own colours.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from io import BytesIO, StringIO
+from math import exp, nan
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from circuit_claims.report import derived, plain, wording
+from circuit_claims.report.text import cleaned
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Frames = Mapping[tuple[str, str], Sequence[bytes]]
+"""JPEG frames of some clips, by pair and clip, evenly over the model's window."""
+
+INK, FAINT, PAPER = "#222831", "#8a929e", "#fefdfb"
+CLAIM = ("#1f5fd0", "#c2410c", "#0f766e", "#9d174d", "#6d28d9", "#4d7c0f", "#0369a1", "#92400e")
+CONTROL = ("#7b8494", "#a0a7b4", "#5d6675")
+PUBLISHED = ("#8b3fd1", "#b07be3", "#6b2fa8", "#c9a4ee")
+VARIABLES = {
+    INK: "--ink",
+    FAINT: "--faint",
+    PAPER: "--paper",
+    **{colour: f"--claim-{at + 1}" for at, colour in enumerate(CLAIM)},
+    **{colour: f"--control-{at + 1}" for at, colour in enumerate(CONTROL)},
+    **{colour: f"--published-{at + 1}" for at, colour in enumerate(PUBLISHED)},
+}
+"""The page's variable for each colour: a figure turns dark with the page that it stands in."""
+MARKERS = ("o", "s", "^", "v", "P", "X", "<", ">")
+
+
+# What a notebook asks for -------------------------------------------------------------------------------
+
+
+def recovery_by_layer(report: Mapping[str, Any], model: str, metric: str = "norm ratio") -> "Figure":
+    """Recovery of each single patch by layer, beside the paper's tables.
+
+    Raises:
+        ValueError: no claim of the report asks for recoveries on this model.
+    """
+    return draw(_there(derived.recovery_by_layer(report, model, metric), f"recoveries by {metric}", model))
+
+
+def metrics(report: Mapping[str, Any], model: str) -> "Figure":
+    """The same patches scored by every metric.
+
+    Raises:
+        ValueError: the report has recoveries on this model by fewer than two metrics.
+    """
+    return draw(_there(derived.metrics(report, model), "recoveries by two metrics", model))
+
+
+def intervals(report: Mapping[str, Any], key: str, model: str | None = None) -> "Figure":
+    """One claim: estimates with their intervals, pairs, controls and published values on the asserted range.
+
+    Raises:
+        ValueError: no such claim on this model.
+    """
+    found = [e for e in report["claims"] if e["key"] == key and (model is None or e["model"] == model)]
+    entry = _there(found[0] if found else None, f"claim {key!r}", model)
+    return _intervals(cleaned(entry))
+
+
+def of_claim(
+    report: Mapping[str, Any], key: str, model: str | None = None, frames: Frames | None = None
+) -> "list[Figure]":
+    """The figures that a claim's measurements brought along: curves, maps and bars."""
+    mine = [e for e in report["claims"] if e["key"] == key and (model is None or e["model"] == model)]
+    return [draw(figure, frames) for entry in mine for figure in entry["figures"]]
+
+
+def _there(found: dict[str, Any] | None, what: str, model: str | None) -> dict[str, Any]:
+    if found is None:
+        raise ValueError(f"the report has no {what}{f' on {model}' if model else ''}")
+    return found
+
+
+# Drawing ------------------------------------------------------------------------------------------------
+
+
+def draw(figure: Mapping[str, Any], frames: Frames | None = None) -> "Figure":
+    """Draw a figure by its kind.
+
+    Raises:
+        ValueError: a kind that is not drawn here.
+    """
+    kinds = {"curve": _curve, "layers": _layers, "bars": _bars}
+    figure = cleaned(figure)
+    if figure["kind"] == "map":
+        return _map(figure, frames or {})
+    if figure["kind"] not in kinds:
+        raise ValueError(
+            f"no figure of kind {figure['kind']!r} is drawn; there are {', '.join([*kinds, 'map'])}"
+        )
+    made, axes = _canvas(6.6, 3.4)
+    kinds[figure["kind"]](axes, figure)
+    axes.set_ylabel(figure["y"]["label"], color=INK)
+    if figure["y"].get("log"):
+        axes.set_yscale("log")
+    _units(axes, figure["y"]["unit"])
+    return made
+
+
+def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height), layout="constrained", facecolor="none")
+    axes = made.subplots()
+    axes.set_facecolor("none")
+    axes.tick_params(colors=INK, labelsize=9)
+    for side, spine in axes.spines.items():
+        spine.set_color(FAINT)
+        spine.set_visible(side in ("left", "bottom"))
+    axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.6)
+    return made, axes
+
+
+def _units(axes: "Axes", unit: str) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    if unit in ("fraction", "bool"):
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
+    elif unit == "log ratio":
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"×{exp(value):.2g}"))
+
+
+def _looks(series: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """A colour and a marker for each series or bar, by its role.
+
+    A control or published series that is named after one of the model's, as ``MLP: table 3``, has its colour.
+    """
+    palettes = {"claim": CLAIM, "control": CONTROL, "published": PUBLISHED}
+    markers = {"claim": MARKERS, "control": ("x", "+", "1"), "published": ("D", "^", "v", "<")}
+    seen: dict[tuple[str, str], int] = {}
+    colours: dict[str, str] = {}
+    looks = []
+    for some in series:
+        role, base = some["role"], some["name"].split(":")[0]
+        colour = None if role == "claim" else colours.get(base)
+        among = "" if colour is None else base
+        at = seen.get((role, among), 0)
+        seen[role, among] = at + 1
+        colour = colour or palettes[role][at % len(palettes[role])]
+        if role == "claim":
+            colours[base] = colour
+        looks.append((colour, markers[role][at % len(markers[role])]))
+    return looks
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [nan if value is None else value for value in values]
+
+
+def _curve(axes: "Axes", figure: Mapping[str, Any]) -> None:
+    x = figure["x"]["values"]
+    for some, (colour, marker) in zip(figure["series"], _looks(figure["series"]), strict=True):
+        line = {"claim": "-", "control": "--", "published": ":"}[some["role"]]
+        axes.plot(
+            x, _numbers(some["values"]), line, marker=marker, ms=4, color=colour, label=some["name"], lw=1.6
+        )
+        if "low" in some and "high" in some:
+            axes.fill_between(
+                x, _numbers(some["low"]), _numbers(some["high"]), color=colour, alpha=0.15, lw=0
+            )
+    _marks_and_legend(axes, figure)
+
+
+def _layers(axes: "Axes", figure: Mapping[str, Any]) -> None:
+    x, series = figure["x"]["values"], figure["series"]
+    for at, (some, (colour, marker)) in enumerate(zip(series, _looks(series), strict=True)):
+        # Side by side within a layer, so that no interval hides another.
+        places = [place + 0.5 * ((at + 0.5) / len(series) - 0.5) for place in x]
+        values = _numbers(some["values"])
+        if "low" in some and "high" in some:
+            axes.vlines(
+                places, _numbers(some["low"]), _numbers(some["high"]), color=colour, lw=2.2, alpha=0.8
+            )
+        ink: dict[str, Any] = {"color": colour}
+        if some["role"] == "published":
+            ink = {"edgecolors": colour, "facecolors": "none"}
+        axes.scatter(places, values, s=28, marker=marker, label=some["name"], zorder=3, **ink)
+    axes.set_xticks(x)
+    if figure["y"]["unit"] == "fraction":
+        axes.axhline(0, color=FAINT, lw=0.8)
+    _marks_and_legend(axes, figure)
+
+
+def _marks_and_legend(axes: "Axes", figure: Mapping[str, Any]) -> None:
+    for mark in figure.get("marks", ()):
+        axes.axvline(mark["x"], color=FAINT, lw=1, ls=(0, (2, 2)))
+        axes.annotate(
+            mark["label"], (mark["x"], 1), (3, -2), xycoords=("data", "axes fraction"),
+            textcoords="offset points", va="top", color=INK, fontsize=8,
+        )  # fmt: skip
+    axes.set_xlabel(figure["x"]["label"], color=INK)
+    legend = axes.figure.legend(
+        loc="outside lower center", ncols=2, frameon=False, fontsize=8.5, labelcolor=INK, handlelength=2
+    )
+    legend.set_in_layout(True)
+
+
+def _bars(axes: "Axes", figure: Mapping[str, Any]) -> None:
+    bars = figure["bars"]
+    for at, (bar, (colour, _)) in enumerate(zip(bars, _looks(bars), strict=True)):
+        hatch = {"claim": None, "control": "///", "published": "..."}[bar["role"]]
+        axes.bar(
+            at,
+            bar["value"] or 0.0,
+            color="none" if hatch else colour,
+            edgecolor=colour,
+            hatch=hatch,
+            width=0.6,
+        )
+        if bar.get("low") is not None and bar.get("high") is not None:
+            axes.vlines(at, bar["low"], bar["high"], color=INK, lw=1.6)
+    axes.axhline(0, color=FAINT, lw=0.8)
+    axes.set_xticks(range(len(bars)), [_folded(bar["name"]) for bar in bars])
+
+
+def _folded(name: str, width: int = 16) -> str:
+    from textwrap import fill
+
+    return fill(name, width)
+
+
+def _map(figure: Mapping[str, Any], frames: Frames) -> "Figure":
+    """A row of frames for each map: the clip's frame at each tubelet, with the map's colours over it."""
+    from matplotlib.figure import Figure
+
+    maps = figure["maps"]
+    clip = frames.get((figure["pair"], figure["clip"]), ())
+    tubelets = len(maps[0]["values"])
+    made = Figure(
+        figsize=(max(6.6, 0.86 * tubelets), 1.02 * len(maps) + 0.5),
+        layout="constrained",
+        facecolor="none",
+    )
+    grid = made.subplots(len(maps), tubelets, squeeze=False)
+    values = [v for some in maps for frame in some["values"] for row in frame for v in row if v is not None]
+    peak = max((abs(value) for value in values), default=1.0) or 1.0
+    signed = any(some.get("signed") for some in maps)
+    for row, some in zip(grid, maps, strict=True):
+        for t, axes in enumerate(row):
+            axes.set_xticks([])
+            axes.set_yticks([])
+            for spine in axes.spines.values():
+                spine.set_color(FAINT)
+            if clip:
+                axes.imshow(
+                    _grey(clip[int((t + 0.5) / tubelets * len(clip))]), extent=(0, 1, 0, 1), cmap="gray"
+                )
+            shown = axes.imshow(
+                [_numbers(line) for line in some["values"][t]],
+                extent=(0, 1, 0, 1),
+                cmap="RdBu_r" if signed else "magma",
+                vmin=-peak if signed else 0.0,
+                vmax=peak,
+                alpha=0.6 if clip else 1.0,
+                interpolation="nearest",
+            )
+        row[0].set_ylabel(_folded(some["name"], 14), color=INK, fontsize=8)
+    bar = made.colorbar(shown, ax=grid, shrink=0.9, pad=0.01)
+    bar.set_label(figure["y"]["label"], color=INK, fontsize=8)
+    bar.ax.tick_params(colors=INK, labelsize=8)
+    bar.outline.set_edgecolor(FAINT)
+    return made
+
+
+def _grey(jpeg: bytes) -> Any:
+    from PIL import Image
+
+    with Image.open(BytesIO(jpeg)) as image:
+        return image.convert("L")
+
+
+def _intervals(entry: wording.Entry) -> "Figure":
+    """The rows of a claim: as in the page, for a notebook."""
+    from matplotlib.ticker import FuncFormatter
+
+    measured = entry["measurements"]
+    rows = max(len(measured), 1)
+    made, axes = _canvas(6.6, 0.8 + 0.34 * rows)
+    axes.grid(visible=False)
+    for at, some in enumerate(measured):
+        y = rows - 1 - at
+        said = some["asserted"]
+        if said and not (said["low"] is None and said["high"] is None):
+            ends = [some["value"], some["published"], *(some["ci"] or []), *some["by_pair"].values()]
+            there = [value for value in [*ends, said["low"], said["high"]] if value is not None]
+            low = min(there) if said["low"] is None else said["low"]
+            high = max(there) if said["high"] is None else said["high"]
+            axes.barh(y, high - low, left=low, height=0.9, color=CLAIM[2], alpha=0.15, lw=0)
+        pairs = list(some["by_pair"].values())
+        axes.scatter(
+            pairs,
+            [y + 0.25 * ((n * 7) % 17 / 8 - 1) for n in range(len(pairs))],
+            s=7,
+            color=CLAIM[0],
+            alpha=0.3,
+            lw=0,
+        )
+        if some["ci"] and None not in some["ci"]:
+            axes.hlines(y, *some["ci"], color=CLAIM[0], lw=2.5)
+        if some["value"] is not None:
+            axes.scatter([some["value"]], [y], s=36, color=CLAIM[0], zorder=3)
+        controls = [control["value"] for control in some["controls"] if control["value"] is not None]
+        axes.scatter(controls, [y] * len(controls), s=30, marker="x", color=CONTROL[0], zorder=3)
+        if some["published"] is not None:
+            axes.scatter(
+                [some["published"]], [y], s=34, marker="D", facecolors="none", edgecolors=PUBLISHED[0]
+            )
+    axes.set_yticks(
+        range(rows), [some["part"].replace("=", " ") or "" for some in reversed(measured)] or [""]
+    )
+    axes.set_title(
+        f"{entry['key']}: {plain.MARKS[entry['verdict']]} {wording.short_verdict(entry)}",
+        fontsize=10,
+        color=INK,
+        loc="left",
+    )
+    unit = measured[0]["unit"] if measured else ""
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: wording.number(value, unit)))
+    return made
+
+
+# Into a page --------------------------------------------------------------------------------------------
+
+_STYLE = re.compile(r' style="([^"]*)"')
+_FONT = re.compile(r"(?:(?P<weight>bold|\d{3}) )?(?P<size>[\d.]+)px .*")
+
+
+def svg(figure: "Figure", title: str) -> str:
+    """A figure as an SVG element that can stand in a page under a strict content policy.
+
+    Styles become attributes (a page without inline styles would drop them), text stays text, and colours
+    become the page's variables. Names within it begin with a hash of what it shows.
+    """
+    from hashlib import sha256
+
+    from matplotlib import rc_context
+
+    out = StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": sha256(title.encode()).hexdigest()[:8]}):
+        figure.savefig(
+            out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
+    text = out.getvalue()
+    text = text[text.index("<svg") :].strip()
+    text = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
+    salt = sha256(text.encode()).hexdigest()[:8]
+    text = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>f{salt}-", text)
+    text = _STYLE.sub(lambda match: _attributes(match[1]), text)
+    for colour, variable in VARIABLES.items():
+        text = text.replace(f'"{colour}"', f'"var({variable})"')
+    label = f'<svg role="img" aria-label="{escape(title, {chr(34): "&quot;"})}" class="figure"'
+    text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    return text.replace("<svg", label, 1)
+
+
+def _attributes(style: str) -> str:
+    """``fill: #222831; font: 9px serif`` as attributes of SVG, which mean the same."""
+    made = []
+    for declaration in style.split(";"):
+        name, _, value = (word.strip() for word in declaration.partition(":"))
+        if name == "font":
+            matched = _FONT.fullmatch(value)
+            if matched:
+                made.append(("font-size", matched["size"]))
+                made += [("font-weight", matched["weight"])] if matched["weight"] else []
+        elif name:
+            made.append((name, value))
+    return "".join(f' {name}="{value}"' for name, value in made)

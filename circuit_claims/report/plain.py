@@ -1,0 +1,323 @@
+"""A report in plain words, for a person who has never seen the project: what was asked, and why a verdict."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from circuit_claims.report import wording
+from circuit_claims.report.wording import Entry
+
+
+@dataclass(frozen=True)
+class Group:
+    """Claims of one kind, which are read alike."""
+
+    name: str
+    heading: str
+    told: str
+    """What claims of this kind ask, in a sentence."""
+    one: str
+    """What one of them is called in a count."""
+    many: str
+    column: str = "The paper says"
+    """What stands above the statements in a table."""
+
+
+FINDINGS = Group(
+    "findings",
+    "The findings",
+    "What the paper's sentences mean. The number has to lie where the claim says, and above every control.",
+    "finding",
+    "findings",
+)
+NUMBERS = Group(
+    "numbers",
+    "The published numbers",
+    "Does the paper's own metric give the paper's number here? Defects of the metric are flagged.",
+    "published number",
+    "published numbers",
+)
+FORENSICS = Group(
+    "forensics",
+    "Where a published artifact comes from",
+    "Supported when the mistake that it names does make such a number.",
+    "explanation of an artifact",
+    "explanations of artifacts",
+    "The explanation",
+)
+TABLES = Group(
+    "tables",
+    "The paper's text against its own tables",
+    "Arithmetic on the published numbers; no model is needed.",
+    "statement about the paper's tables",
+    "statements about the paper's tables",
+    "The text says",
+)
+CHECKS = Group(
+    "checks",
+    "Checks of the instrument",
+    "The answer is known beforehand on any weights. Where one fails, no other number means anything.",
+    "check of the instrument",
+    "checks of the instrument",
+    "The check",
+)
+GROUPS = (FINDINGS, NUMBERS, FORENSICS, TABLES, CHECKS)
+
+FLAGS: Mapping[str, str] = {
+    "inert readout": "The published metric reads tokens that the classifier never looks at, and scores how "
+    "far they move in any direction. It says that a patch changed something there, not that the change "
+    "reaches the model's answer.",
+}
+"""What a flag means for a reader, by its first words."""
+
+VERDICTS: Mapping[str, str] = {
+    "supported": "the interval over pairs of clips lies where the claim says, and, for a finding, above "
+    "every control",
+    "refuted": "the interval lies elsewhere (value), or a control shows the same number (specificity)",
+    "inconclusive": "the interval reaches across the edge of what is claimed, a contrast with a control is "
+    "undecided, or there are too few pairs",
+    "artifact": "the number follows from the method, not from the model",
+    "not applicable": "the model or the pairs lack what the claim speaks of",
+    "incomplete": "parts of the claim were left out or lost",
+    "error": "something broke; never a verdict on the model",
+}
+MARKS: Mapping[str, str] = {
+    "supported": "✓",
+    "refuted": "✗",
+    "inconclusive": "?",
+    "artifact": "≈",
+    "not applicable": "–",
+    "incomplete": "…",
+    "error": "!",
+}
+
+
+def group_of(entry: Entry) -> Group:
+    """How a claim is read."""
+    if entry["kind"] == "exact":
+        return TABLES if entry["model"] is None else CHECKS
+    return {"means": FINDINGS, "reproduces": NUMBERS, "forensic": FORENSICS}[entry["kind"]]
+
+
+def section(entry: Entry) -> str:
+    """The part of the paper that a claim belongs to, from the name of its test file."""
+    stem = entry["nodeids"][0].split("::")[0].rsplit("/", 1)[-1] if entry["nodeids"] else ""
+    words = [
+        word
+        for word in stem.removesuffix(".py").split("_")
+        if word not in ("test", "") and not word.isdigit()
+    ]
+    return " ".join(words).capitalize() or "Claims"
+
+
+def brief(entry: Entry) -> str:
+    """A verdict's reason in a few words with the numbers, for a cell of a table."""
+    seen = _seen(entry)
+    if entry["verdict"] in ("not applicable", "error", "incomplete", "artifact") or not entry["measurements"]:
+        return str(entry["sentence"])
+    if entry["reason"] in ("specificity", "contrast"):
+        total = {c["name"] for m in entry["measurements"] for c in m["controls"]}
+        below = _controls_not_exceeded(entry)
+        which = (
+            f"{len(below)} of its {len(total)} controls"
+            if len(below) > 1
+            else "the control " + "".join(below)
+        )
+        return f"observed {seen}; not shown to be above {which}"
+    if entry["reason"] in ("undefined", "too few pairs", "no contrast"):
+        return str(entry["sentence"])
+    if entry["verdict"] == "supported" and wording.asserted(entry) == "more than its controls":
+        return f"observed {seen}; above every control"
+    verb = "has to be" if entry["kind"] == "exact" else "needs"
+    return f"observed {seen}; {verb} {wanted(entry)}"
+
+
+def why(entry: Entry) -> str:
+    """The verdict in a sentence with its reason."""
+    word, reason = entry["verdict"], entry["reason"]
+    if not entry["measurements"] or word in ("not applicable", "error", "incomplete", "artifact"):
+        return str(entry["sentence"])
+    found = f"Observed {wording.observed(entry)}; the claim needs {wanted(entry)}{_in_parts(entry)}."
+    if word == "supported":
+        controls = {f"“{c['name']}”": None for m in entry["measurements"] for c in m["controls"]}
+        more = f" It is also more than in {wording.listed(controls)}." if controls else ""
+        return f"Supported. {found}{more if entry['kind'] == 'means' else ''}"
+    if word == "refuted" and reason == "specificity":
+        return (
+            f"Refuted, because the number is not about the outcome: it is not shown to be more than in "
+            f"{wording.listed(_controls_not_exceeded(entry)) or 'its controls'}. {found}"
+        )
+    if word == "refuted":
+        short = sum(part["verdict"] == "refuted" for part in entry["parts"])
+        some = f" {short} of {len(entry['parts'])} parts {_are(short)} refuted." if entry["parts"] else ""
+        return f"Refuted, because the number lies elsewhere. {found}{some}"
+    if reason == "contrast":
+        below = wording.listed(_controls_not_exceeded(entry))
+        return f"Undecided: it is not shown to be more than in {below or 'its controls'}. {found}"
+    if reason == "straddles":
+        enough = re.search(r"about \d+ pairs would decide", entry["sentence"])
+        return (
+            "Undecided: the interval reaches across the edge of what is claimed. "
+            f"{found}{f' {_capital(enough[0])}.' if enough else ''}"
+        )
+    return f"Undecided. {entry['sentence']}"
+
+
+def wanted(entry: Entry) -> str:
+    """What a claim asks of its number, in words: ``more than 95 %``."""
+    return " and ".join(dict.fromkeys(_wanted(m) for m in entry["measurements"] if m["asserted"]))
+
+
+def _wanted(measured: Mapping[str, Any]) -> str:
+    said, unit = measured["asserted"], measured["unit"]
+    low, high = wording.number(said["low"], unit), wording.number(said["high"], unit)
+    return {
+        "above": f"more than {low}",
+        "below": f"less than {high}",
+        "between": f"{low} to {high}",
+        "negligible": f"no more than {high} either way",
+        "exactly": f"exactly {low}" if low == high else f"{low} to {high}",
+        "anything": "more than its controls show",
+    }[said["kind"]]
+
+
+def _in_parts(entry: Entry) -> str:
+    if not entry["quantifier"]:
+        return ""
+    which = "each" if entry["quantifier"].startswith("each") else "one"
+    return f" in {which} of {len(entry['parts'])} parts ({entry['quantifier'].split(' ')[1]})"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _seen(entry: Entry) -> str:
+    """What was observed, as short as it can be said: ``51.5 % [45.7, 57.2]``."""
+    measured = [m for m in entry["measurements"] if m["value"] is not None]
+    if len(measured) != 1:
+        return wording.observed(entry).split(", ")[0]
+    (only,) = measured
+    text = wording.number(only["value"], only["unit"])
+    if only["ci"] and None not in only["ci"]:
+        text += f" [{', '.join(wording.number(end, only['unit']).removesuffix(' %') for end in only['ci'])}]"
+    return text
+
+
+def _controls_not_exceeded(entry: Entry) -> list[str]:
+    """The controls whose contrast does not exclude zero, in the parts that decided."""
+    deciding = [part for part in entry["parts"] if part["verdict"] == entry["verdict"]] or [entry]
+    names = {
+        control["control"]: None
+        for part in deciding
+        for control in part["controls"]
+        if control["low"] is None or control["low"] <= 0
+    }
+    return [f"“{name}”" for name in names]
+
+
+def about(model: Mapping[str, Any]) -> str:
+    """What a model is, in a few words."""
+    told = model.get("about") or ""
+    if not told and "n_layers" in model:
+        told = f"{model['n_layers']} layers, {model['n_heads']} heads, {model['n_tokens']} tokens"
+    return str(told)
+
+
+def summary(report: Mapping[str, Any], model: str | None) -> list[str]:
+    """The sentences that a person can quote, for one model (or the paper's own tables)."""
+    mine = [entry for entry in report["claims"] if entry["model"] == model]
+    if model is None:
+        return [_tables(mine)] if mine else []
+    findings = [entry for entry in mine if group_of(entry) is FINDINGS]
+    numbers = [entry for entry in mine if group_of(entry) is NUMBERS]
+    checks = [entry for entry in mine if group_of(entry) is CHECKS]
+    told = []
+    if findings:
+        held = _supported(findings)
+        told.append(
+            f"On {model}, {_of(held, findings, 'of the paper’s')} {_hold(len(held))}{_rest(findings)}."
+        )
+    if numbers:
+        told.append(
+            f"{_capital(_of(_supported(numbers), numbers, 'of its'))} "
+            f"{_are(len(_supported(numbers)))} reproduced."
+        )
+    if checks:
+        told.append(_checks(checks))
+    if not told:
+        counts = {word: sum(entry["verdict"] == word for entry in mine) for word in VERDICTS}
+        said = wording.listed(f"{count} {word}" for word, count in counts.items() if count)
+        told.append(f"On {model}, of {len(mine)} claims: {said}.")
+    return told
+
+
+def _checks(checks: Sequence[Entry]) -> str:
+    held = _supported(checks)
+    if len(held) == len(checks):
+        return f"All {len(checks)} checks of the instrument hold."
+    return f"Only {len(held)} of {len(checks)} checks of the instrument hold: no other number counts."
+
+
+def _tables(tables: Sequence[Entry]) -> str:
+    held = _supported(tables)
+    return (
+        f"The paper's text agrees with its own published tables in {len(held)} of {len(tables)} "
+        f"{'statement' if len(tables) == 1 else 'statements'} (arithmetic, no model)."
+    )
+
+
+def _supported(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry["verdict"] == "supported"]
+
+
+def _of(held: Sequence[Entry], all_of: Sequence[Entry], whose: str) -> str:
+    group = group_of(all_of[0])
+    count = "none" if not held else "all" if len(held) == len(all_of) > 1 else str(len(held))
+    return f"{count} {whose} {len(all_of)} {group.one if len(all_of) == 1 else group.many}"
+
+
+def _hold(count: int) -> str:
+    return "holds" if count == 1 else "hold"
+
+
+def _rest(entries: Sequence[Entry]) -> str:
+    """``, 4 are refuted (3 by the number itself, 1 because a control shows it as much)``."""
+    told = []
+    refuted = [entry for entry in entries if entry["verdict"] == "refuted"]
+    if refuted:
+        shared = sum(entry["reason"] == "specificity" for entry in refuted)
+        value = len(refuted) - shared
+        causes = [f"{value} because the number lies elsewhere"] if value else []
+        causes += [f"{shared} because controls show it as well"] if shared else []
+        told.append(f"{len(refuted)} {_are(len(refuted))} refuted ({', '.join(causes)})")
+    for word in VERDICTS:
+        count = sum(entry["verdict"] == word for entry in entries)
+        if count and word not in ("supported", "refuted"):
+            told.append(f"{count} {_are(count)} {word}")
+    return f"; {wording.listed(told)}" if told else ""
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def flag(text: str) -> tuple[str, str]:
+    """A flag as it was raised, and what it means for a reader (empty for one that explains itself)."""
+    return text, next((meaning for start, meaning in FLAGS.items() if text.startswith(start)), "")
+
+
+def experiment(entry: Entry) -> str:
+    """The experiment in a line: donor to recipient, site, readout, metric."""
+    if not entry["measurements"]:
+        return ""
+    experiments = [measured["experiment"] for measured in entry["measurements"]]
+    said = []
+    for name in experiments[0]:
+        values = list(dict.fromkeys(some.get(name, "") for some in experiments))
+        if name != "model" and any(values):
+            ends = [values[0], values[-1]] if len(values) > 1 else values
+            said.append(f"{name}: {' … '.join(ends)}")
+    method = entry["measurements"][0]["method"]
+    return " · ".join([*said, f"interval: {method}"] if method else said)

@@ -1,0 +1,104 @@
+"""Constants, properties and defaults of the judge, changed one at a time: mutmut does not reach them.
+
+mutmut changes what is inside functions. What is made at import, and what stands under a decorator, is
+changed here, each in a copy of the package, and the same tests run on it. Prints what lived.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TESTS = ["tests/judge", "tests/measure/test_recovery.py", "--ignore=tests/judge/test_calibration_of_rules.py"]
+OPTIONS = ["-x", "-q", "-m", "not slow", "--hypothesis-profile=mutation", "-p", "no:cacheprovider"]
+
+CHANGES = {
+    "judge/artifacts.py": [("IDENTICAL = 1e-4", "IDENTICAL = 2e-4"), ("CLOSED = 1e-5", "CLOSED = 2e-5")],
+    "judge/claim.py": [
+        ('MARKER = "circuit_claim"', 'MARKER = "CIRCUIT_CLAIM"'),
+        ('f"{self.id}/{self.kind}"', 'f"{self.kind}/{self.id}"'),
+        ("equivalence: float = 0.05", "equivalence: float = 0.1"),
+        ("rounding: float = 0.0", "rounding: float = 1.0"),
+        ("seed: int = 0", "seed: int = 1"),
+        ("n: int = 0", "n: int = 1"),
+    ],
+    "judge/contrasts.py": [("self.accuracy - self.control", "self.accuracy + self.control")],
+    "judge/effects.py": [("MOST = 100_000", "MOST = 50_000"), ("MOST = 100_000", "MOST = 200_000")],
+    "judge/intervals.py": [
+        ("BOOTSTRAP_FROM = 20", "BOOTSTRAP_FROM = 19"),
+        ("BOOTSTRAP_FROM = 20", "BOOTSTRAP_FROM = 21"),
+        ("BOOTSTRAP_PER_ACTION = 5", "BOOTSTRAP_PER_ACTION = 4"),
+        ("BOOTSTRAP_PER_ACTION = 5", "BOOTSTRAP_PER_ACTION = 6"),
+        ("isfinite(self.low) and", "isfinite(self.low) or"),
+        ("min(1.0, 2 *", "min(2.0, 2 *"),
+        ("min(1.0, 2 *", "min(1.0, 3 *"),
+        ("2 * min(self.greater", "2 * max(self.greater"),
+        ("self.totals.sum() / self", "self.totals.sum() * self"),
+        ("return len(self.totals)", "return len(self.totals) + 1"),
+    ],
+    "judge/permutation.py": [
+        ("EXACT_UP_TO = 20", "EXACT_UP_TO = 19"),
+        ("EXACT_UP_TO = 20", "EXACT_UP_TO = 21"),
+    ],
+    "judge/record.py": [
+        ("SCHEMA = 1", "SCHEMA = 2"),
+        ("FRACTION_TOLERANCE = 0.005", "FRACTION_TOLERANCE = 0.01"),
+        ("RATIO_TOLERANCE = 0.01", "RATIO_TOLERANCE = 0.02"),
+        ('_TOP_KEYS = {"schema", ', "_TOP_KEYS = {"),
+        ('_ENTRY_KEYS = {"verdict", ', "_ENTRY_KEYS = {"),
+        ('"reason", "first", ', '"reason", '),
+        ('"first", "changed", ', '"first", '),
+        ('BORDERLINE = "borderline"', 'BORDERLINE = "flipped"'),
+    ],
+    "judge/traces.py": [("FLOOR = 1e-6", "FLOOR = 1e-5")],
+    "judge/verdict.py": [
+        ("LEVEL = 0.95", "LEVEL = 0.9"),
+        ("MIN_PAIRS = 5", "MIN_PAIRS = 4"),
+        ("MIN_PAIRS = 5", "MIN_PAIRS = 6"),
+        ('"below": lambda value: -value', '"below": lambda value: +value'),
+        ('"negligible": lambda value: -abs(value)', '"negligible": lambda value: +abs(value)'),
+        ('"negligible": lambda value: -abs(value)', '"negligible": lambda value: -value'),
+    ],
+    "measure/recovery.py": [
+        ('"norm_ratio": norm_ratio', '"norm_ratio": projection'),
+        ('"projection": projection', '"projection": norm_ratio'),
+        ('"cosine": cosine', '"cosine": projection'),
+        ('"distance": distance', '"distance": projection'),
+    ],
+}
+"""By file: what stands there, and what is put there instead."""
+
+
+def main() -> int:
+    """Make each change, run the tests, say what lived."""
+    lived = []
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for part in ("circuit_claims", "tests"):
+            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "weights"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        settings = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        for file, changes in CHANGES.items():
+            path = copy / "circuit_claims" / file
+            whole = path.read_text(encoding="utf-8")
+            for old, new in changes:
+                if old not in whole:
+                    print(f"{file}: {old!r} is not there any more; change the list")
+                    return 1
+                path.write_text(whole.replace(old, new, 1), encoding="utf-8")
+                run = [sys.executable, "-m", "pytest", *TESTS, *OPTIONS]
+                ended = subprocess.run(
+                    run, cwd=copy, env=settings, capture_output=True, check=False
+                ).returncode
+                print(f"{'lived ' if ended == 0 else 'killed'} {file}: {old} -> {new}", flush=True)
+                lived += [(file, old, new)] if ended == 0 else []
+            path.write_text(whole, encoding="utf-8")
+    print(f"{len(lived)} of {sum(map(len, CHANGES.values()))} lived")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

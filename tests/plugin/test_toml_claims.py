@@ -1,0 +1,251 @@
+"""Claims without Python: the same verdicts as in Python, and faults that say file, place and remedy."""
+
+import json
+
+import pytest
+
+ONE = """
+[[claim]]
+id = "{id}"
+statement = "A statement."
+source = "written by hand"
+kind = "reproduces"
+{rest}
+"""
+RECOVERY = 'measure = "recovery"\nwith = { site = "mlp_out 0" }\n'
+
+
+def write(on_models, *claims, name="mine.claims.toml"):
+    """A file of claims; the Python ones are left out."""
+    (on_models.folder / "test_claims.py").unlink(missing_ok=True)
+    path = on_models.folder / name
+    path.write_text("".join(ONE.replace("{id}", id).replace("{rest}", rest) for id, rest in claims))
+    return path
+
+
+def refused(on_models, *claims):
+    write(on_models, *claims)
+    result = on_models.run(*on_models.options())
+    assert result.ret == 4
+    (line,) = [line for line in result.errlines if line.strip()]
+    assert line.startswith("ERROR: ")
+    assert "mine.claims.toml: " in line
+    assert not on_models.reports.exists()
+    return line
+
+
+def test_a_claim_in_toml_is_the_claim_in_python(on_models):
+    on_models.write(
+        "from circuit_claims import mlp_out\n"
+        '@says("python", each="layer")\n'
+        '@pytest.mark.parametrize("layer", [0, 1])\n'
+        "def test_python(circuit, judge, layer):\n"
+        '    judge(circuit.recovery(mlp_out(layer), metric="cosine"), above(-9.0), published=0.5)\n'
+    )
+    toml = 'measure = "recovery"\nwith = { site = "mlp_out {layer}", metric = "cosine" }\n'
+    toml += "each = { layer = [0, 1] }\nabove = -9\npublished = 0.5"
+    (on_models.folder / "mine.claims.toml").write_text(ONE.replace("{id}", "toml").replace("{rest}", toml))
+    result = on_models.run(*on_models.options())
+    result.assert_outcomes(passed=4)
+    python, toml = on_models.entry("python"), on_models.entry("toml")
+    for key in ("verdict", "measurements", "kind", "scope"):
+        assert python[key] == toml[key]
+    assert [part["part"] for part in toml["parts"]] == ["layer=0", "layer=1"]
+    assert toml["nodeids"][0].startswith("claims/mine.claims.toml::test_toml_reproduces[")
+
+
+def test_every_comparison(on_models):
+    asserted = {
+        "above": "above = -100",
+        "below": "below = 100.5",
+        "between": "between = [-100, 100]",
+        "exactly": "exactly = 0\nwithin = 100",
+        "negligible": "negligible = 100",
+    }
+    write(on_models, *((word, RECOVERY + line) for word, line in asserted.items()))
+    on_models.run(*on_models.options()).assert_outcomes(passed=5)
+
+
+def test_a_part_that_the_model_has_not_is_not_applicable(on_models):
+    write(on_models, ("deep", 'measure = "recovery"\nwith = { site = "mlp_out 7" }\nabove = 0'))
+    assert on_models.run(*on_models.options()).ret == 0
+    entry = on_models.entry("deep")
+    assert entry["verdict"] == "not applicable"
+    assert "the claim speaks of mlp_out 7" in entry["sentence"]
+
+
+def test_logs_controls_and_quantifiers(on_models):
+    rest = 'measure = "growth"\nwith = { start = 0, end = 1 }\nlog = true\nanything = true\n'
+    rest += 'controls = ["noise", "random weights"]\n'
+    write(on_models, ("grows", rest.replace("reproduces", "means")))
+    path = on_models.folder / "mine.claims.toml"
+    path.write_text(path.read_text().replace('kind = "reproduces"', 'kind = "means"\nscope = "negative"'))
+    on_models.run(*on_models.options())
+    entry = on_models.entry("grows")
+    assert (entry["kind"], entry["scope"]) == ("means", "negative")
+    assert [control["control"] for control in entry["controls"]] == ["same outcome: noise", "random weights"]
+
+
+def test_a_claim_of_any_part(on_models):
+    rest = 'measure = "recovery"\nwith = { site = "{kind} 0" }\nabove = 9\n'
+    rest += 'any = { kind = ["attn_out", "mlp_out"] }'
+    write(on_models, ("some", rest))
+    on_models.run(*on_models.options())
+    assert [part["part"] for part in on_models.entry("some")["parts"]] == ["kind=attn_out", "kind=mlp_out"]
+
+
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        (RECOVERY, 'claim "x": above: the claim asserts nothing; give it one of above, below'),
+        (
+            RECOVERY + "above = 1\nbelow = 2",
+            'claim "x": below: the claim asserts above and below; give it one',
+        ),
+        (RECOVERY + "abov = 1", 'claim "x": abov: is no key here; did you mean "above"?'),
+        (RECOVERY + "above = '1'", "claim \"x\": above: is '1'; it has to be a number"),
+        (RECOVERY + "above = nan", 'claim "x": above: is nan; it has to be a finite number'),
+        (RECOVERY + "between = [2, 1]", 'claim "x": between: is an empty range, 2 to 1'),
+        (RECOVERY + "between = 2", 'claim "x": between: is 2; write two numbers'),
+        (RECOVERY + "above = 1\nwithin = 1", 'claim "x": within: belongs to exactly; leave it out'),
+        (RECOVERY + "above = 1\nscope = 'both'", "claim \"x\": claim 'x': scope 'both' is none of trained"),
+        (RECOVERY + "above = 1\ncontrols = ['noize']", "claim \"x\": controls: 'noize' is none of recovery"),
+        (
+            RECOVERY + "above = 1\ncontrols = 'noise'",
+            "claim \"x\": controls: is 'noise'; it has to be a list",
+        ),
+        (RECOVERY + "above = 1\neach = { a = [1], b = [2] }", 'claim "x": each: has to name one parameter'),
+        (RECOVERY + "above = 1\neach = { a = [1] }\nany = { a = [1] }", "cannot stand beside each"),
+        (RECOVERY + "above = 1\neach = { judge = [1] }", "cannot call its parameter 'judge'"),
+        ('measure = "recover"\nabove = 1', 'claim "x": measure: is "recover"; did you mean "recovery"?'),
+        (
+            'measure = "spread"\nwith = { sites = [1] }\nabove = 1',
+            "which takes several sites; write that claim",
+        ),
+        ('measure = "recovery"\nabove = 1', 'claim "x": with: recovery needs site; write with = { site'),
+        (
+            'measure = "recovery"\nwith = { site = "mlp 4" }\nabove = 1',
+            "no kind of site is called 'mlp'; the kinds are",
+        ),
+        (
+            'measure = "recovery"\nwith = { site = "mlp_out" }\nabove = 1',
+            "'mlp_out' is not a site; write a kind and a layer",
+        ),
+        (
+            'measure = "recovery"\nwith = { site = "mlp_out 4", metrics = "cosine" }\nabove = 1',
+            "recovery takes no 'metrics'; did you mean \"metric\"?",
+        ),
+        (
+            'measure = "recovery"\nwith = { site = "mlp_out 4", metric = "cosines" }\nabove = 1',
+            "metric is 'cosines'; did you mean \"cosine\"?",
+        ),
+        ("above = = 1", "line 7: is not TOML"),
+    ],
+)
+def test_a_claim_that_cannot_be(on_models, rest, said):
+    assert said in refused(on_models, ("x", rest))
+
+
+def test_two_claims_of_one_name(on_models):
+    line = refused(on_models, ("x", RECOVERY + "above = 0"), ("x", RECOVERY + "above = 1"))
+    assert "claim 2: has the id and kind of an earlier one; rename it" in line
+
+
+def test_every_file_that_cannot_be_is_told(on_models):
+    write(on_models, ("x", RECOVERY))
+    write(on_models, ("y", RECOVERY), name="other.claims.toml")
+    result = on_models.run(*on_models.options())
+    assert result.ret == 4
+    assert len([line for line in result.errlines if line.startswith("ERROR: ")]) == 2
+
+
+def test_workers_refuse_in_the_same_words(on_models):
+    write(on_models, ("x", RECOVERY))
+    result = on_models.spawn(*on_models.options(), "-n", "2")
+    assert result.ret == 4
+    result.stdout.fnmatch_lines(["ERROR: *mine.claims.toml: *the claim asserts nothing*"])
+
+
+def test_other_toml_files_are_left_alone(on_models):
+    write(on_models, ("x", RECOVERY + "above = -99"))
+    (on_models.folder / "settings.toml").write_text("not = [toml")
+    on_models.run(*on_models.options()).assert_outcomes(passed=1)
+
+
+# Thresholds of pairs ----------------------------------------------------------------------------------------
+
+
+def with_thresholds(on_models, folder, **thresholds):
+    """The world's manifest, in which some pairs state a threshold for mlp/reproduces."""
+    import shutil
+
+    shutil.copytree(on_models.world.pairs.parent, folder)
+    manifest = folder / "pairs.toml"
+    text = manifest.read_text()
+    for pair, value in thresholds.items():
+        name = f'name = "{pair.replace("_", "-")}"\n'
+        assert name in text
+        text = text.replace(name, f'{name}thresholds = {{ "mlp/reproduces" = {value} }}\n')
+    manifest.write_text(text)
+    return [f"--circuit-model={on_models.world.model}", f"--circuit-pairs={manifest}"]
+
+
+ALL = {f"{action}_{take}": 0.0 for action in ("bowling", "golf") for take in range(3)}
+
+
+def test_each_pair_is_judged_by_its_own_threshold(on_models, tmp_path):
+    write(on_models, ("mlp", RECOVERY + "above = -99"))
+    on_models.run(*on_models.options())
+    plain = on_models.entry("mlp")
+    assert plain["verdict"] == "supported"
+    (measured,) = plain["measurements"]
+    # Far above every value: the same claim is refuted, and the estimate is what is left above 99.
+    result = on_models.run(*with_thresholds(on_models, tmp_path / "a", **dict.fromkeys(ALL, 99.0)))
+    assert result.ret == 1
+    (left,) = on_models.entry("mlp")["measurements"]
+    assert left["value"] == pytest.approx(measured["value"] - 99, rel=1e-5)
+    assert left["name"].endswith("minus the pair's threshold")
+
+
+def test_pairs_without_a_threshold_keep_the_claims_number(on_models, tmp_path):
+    write(on_models, ("mlp", RECOVERY + "above = -99"))
+    on_models.run(*on_models.options())
+    (plain,) = on_models.entry("mlp")["measurements"]
+    on_models.run(*with_thresholds(on_models, tmp_path / "a", bowling_0=-9.0))
+    (left,) = on_models.entry("mlp")["measurements"]
+    # Five pairs against -99, one against -9: on average 84 above.
+    assert left["value"] == pytest.approx(plain["value"] + (5 * 99 + 9) / 6, rel=1e-4)
+
+
+def test_a_threshold_cannot_stand_for_a_range(on_models, tmp_path):
+    write(on_models, ("mlp", RECOVERY + "between = [-9, 9]"))
+    result = on_models.run(*with_thresholds(on_models, tmp_path / "a", bowling_0=1.0))
+    assert result.ret == 1
+    entry = on_models.entry("mlp")
+    assert entry["verdict"] == "error"
+    assert "thresholds of pairs (bowling-0), and the claim asserts [-9, 9)" in entry["sentence"]
+
+
+def test_a_threshold_and_pairs_of_others_are_not_mixed(on_models, tmp_path):
+    write(on_models, ("mlp", RECOVERY + 'above = 0\ncontrols = ["noise"]'))
+    on_models.run(*with_thresholds(on_models, tmp_path / "a", bowling_0=1.0))
+    assert "is held against pairs of others (same outcome: noise)" in on_models.entry("mlp")["sentence"]
+
+
+def test_a_threshold_for_no_claim_is_told(on_models, tmp_path):
+    write(on_models, ("mpl", RECOVERY + "above = -99"))
+    result = on_models.run(*with_thresholds(on_models, tmp_path / "a", bowling_0=1.0))
+    result.stdout.fnmatch_lines(["*states thresholds for mlp/reproduces, which no claim of this run is"])
+
+
+# The manifest beside the claims ----------------------------------------------------------------------------
+
+
+def test_pairs_beside_the_claims_are_found(on_models):
+    import shutil
+
+    shutil.copytree(on_models.world.pairs.parent, on_models.folder, dirs_exist_ok=True)
+    write(on_models, ("mlp", RECOVERY + "above = -99"))
+    assert on_models.run(f"--circuit-model={on_models.world.model}").ret == 0
+    report = json.loads((on_models.reports / "latest.json").read_text())
+    assert report["run"]["pair_set"] == "squares"
