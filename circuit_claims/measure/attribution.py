@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
-from circuit_claims.measure.patching import checked, one_clip
+from circuit_claims.measure.patching import checked, last_stream, one_clip
 from circuit_claims.models.residual import CLS_ROW, Heads, ResidualModel, Write, walk
 from circuit_claims.models.sites import resid_pre
 
@@ -85,7 +85,11 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
     `label` is by default the clip's top label. Raises MeasurementError for clips of the wrong shape, NaN or
     Inf, a label that there is not, and an attention that cannot be taken apart.
     """
-    seen = list(checked(model, "clip", walk(model, one_clip(model, pixels, "clip"))))
+    clip = one_clip(model, pixels, "clip")
+    seen = list(walk(model, clip))
+    if not torch.isfinite(seen[-1][1]).all():
+        # What a stream once holds it keeps, so that the last one tells; the first site that has it is named.
+        last_stream(checked(model, "clip", walk(model, clip)))
     streams = {site: value for site, value in seen if not site.is_write}
     written = {site: model.cls(value)[0].double() for site, value in seen if site.is_write}
     before, last = streams[resid_pre(0)], seen[-1][1]

@@ -25,9 +25,8 @@ from circuit_claims.measure.sample import Sample
 from circuit_claims.measure.token_maps import lift
 
 ALL_SWEPT_FROM = 8
-"""From this layer on every head is patched; of each earlier layer three, evenly spread and shifted by layer.
-
-All 144 would cost three times as much. The family is named by position, before any of them was patched.
+"""From this layer on every head is patched; of each earlier layer two, half of the heads apart, another two
+in every layer. All 144 would cost four times as much. The family is named by position, not by what it shows.
 """
 HIGH_NORM = "patch tokens, those of high norm set aside"
 
@@ -163,11 +162,11 @@ class AttentionQuestions(AttributionQuestions):
 
     def swept_heads(self) -> list[tuple[int, int]]:
         """The heads that are patched: see `ALL_SWEPT_FROM`."""
-        third = max(1, self.facts.n_heads // 3)
+        half = max(1, self.facts.n_heads // 2)
         return [
             (layer, head)
             for layer, head in self.all_heads()
-            if layer >= ALL_SWEPT_FROM or (head - layer) % third == 0
+            if layer >= ALL_SWEPT_FROM or (head - layer) % half == 0
         ]
 
     def needs_heads(self, *heads: int) -> None:
