@@ -68,11 +68,12 @@ def high_norm(norms: Array) -> NDArray[np.bool_]:
     """The tokens of `[..., tubelet, row, column]` more than five median deviations above the median norm.
 
     Large ViTs keep such tokens as registers: they draw attention and say nothing of their place (Darcet et
-    al. 2024, arXiv 2309.16588).
+    al. 2024, arXiv 2309.16588). A median deviation below a hundredth of the norm counts as that: where norms
+    are all but equal, a token that is longer by next to nothing is no register.
     """
     middle = np.median(norms, axis=PLACES, keepdims=True)
     spread = np.median(np.abs(norms - middle), axis=PLACES, keepdims=True)
-    found: NDArray[np.bool_] = norms > middle + 5.0 * spread
+    found: NDArray[np.bool_] = norms > middle + 5.0 * np.maximum(spread, 0.01 * middle)
     return found
 
 
