@@ -41,3 +41,8 @@ NB_DELTA = (
 """NB: mean over tokens of ||success - failure|| after blocks 0 to 11."""
 E3_DELTA_STATED = (75.0, 250.0)
 """E3, section 4.2: "from approx. 75 at layer 5 to over 250 in the final layer"."""
+
+NB_LENS_STRIKE = {8: 0.9, 9: 1.0, 10: 2.0, 11: 17.0}
+"""NB: the strike's logit lens after each block, read off the figure (hidden_states 9 to 12), in logits."""
+NB_LENS_STEPS = {layer: NB_LENS_STRIKE[layer] - NB_LENS_STRIKE[layer - 1] for layer in (9, 10, 11)}
+"""By how much each of these blocks raises it."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.measure.questions.attention import AttentionQuestions
 from circuit_claims.measure.questions.base import (
     INERT,
     NECESSITY,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
 
-class Circuit(TraceQuestions, LabourQuestions):
+class Circuit(TraceQuestions, LabourQuestions, AttentionQuestions):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""
 
     @absent_control_is_undefined

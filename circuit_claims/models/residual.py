@@ -146,6 +146,8 @@ class ResidualModel:
     what each write added to CLS has a share of its own. Another stream has another A."""
     fingerprint: str
     """What the weights, the configuration and the preprocessing are, as a sha256."""
+    classifier: Tensor | None = field(default=None, repr=False)
+    """`[label, d_model]`: the linear map that the summary is multiplied with, where there is one."""
     reads: slice = field(default_factory=lambda: CLS_ROW)
     """The tokens of the last stream that the readout reads."""
     device: str = "cpu"

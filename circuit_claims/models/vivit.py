@@ -106,7 +106,7 @@ def vivit_residual(
     blocks: list[nn.Module] = list(hf_model.get_submodule(table.blocks))
     embeddings = hf_model.get_submodule(table.embeddings)
     final_norm = hf_model.get_submodule(table.final_norm)
-    classifier = hf_model.get_submodule(table.classifier)
+    classifier: Any = hf_model.get_submodule(table.classifier)
 
     def readout(resid: Tensor) -> Readout:
         # Norm first and then CLS, as Hugging Face does it: the other order rounds differently.
@@ -144,6 +144,7 @@ def vivit_residual(
         preprocess=preprocess,
         frozen_readout=frozen_readout,
         fingerprint=fingerprint,
+        classifier=classifier.weight.detach(),
         reads=CLS_ROW,
         device=str(hf_model.device),
         reference=Reference(logits=reference_logits, points=_hook_points(table, blocks)),

@@ -128,6 +128,7 @@ def integer_toy(**changes: Any) -> ResidualModel:
         "image_size": 2,
         "preprocess": torch.from_numpy,
         "frozen_readout": _frozen_readout,
+        "classifier": torch.tensor([[0.5, 0.5], [0.5, -0.5]]),
         "fingerprint": "toy",
     }
     return ResidualModel(**{**fields, **changes})
