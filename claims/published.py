@@ -41,3 +41,16 @@ NB_DELTA = (
 """NB: mean over tokens of ||success - failure|| after blocks 0 to 11."""
 E3_DELTA_STATED = (75.0, 250.0)
 """E3, section 4.2: "from approx. 75 at layer 5 to over 250 in the final layer"."""
+
+E1_REGION = {"logit": (16.6881, 16.8257), "margin": 16.6881 - 8.5500}
+"""E1, appendix C.1, table 1: the strike's label before and after the ablation, and its margin before."""
+E3_TOPK = {
+    "success": {"logit": (16.9954, 16.6583), "margin": 16.9954 - 9.0371},
+    "failure": {"logit": (16.5200, 16.5044), "margin": 16.5200 - 6.3758},
+}
+"""E3, section 4.3, tables 1 and 2: the label before and after the ablation, and its margin before."""
+TOPK = 313
+"""E3, section 4.3: tokens ablated, the top 10 % of 3,136."""
+VIVIT_B_GRID = (16, 14, 14)
+"""Tubelets in time, height, width of the paper's model."""
+VIVIT_B_FRAMES = 32

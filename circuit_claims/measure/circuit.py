@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.measure.questions.ablation import AblationQuestions
 from circuit_claims.measure.questions.base import (
     INERT,
     NECESSITY,
@@ -25,6 +26,8 @@ from circuit_claims.measure.questions.base import (
     absent_control_is_undefined,
 )
 from circuit_claims.measure.questions.growth import TraceQuestions
+from circuit_claims.measure.questions.regions import RegionQuestions
+from circuit_claims.measure.questions.separation import SeparationQuestions
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
 
-class Circuit(TraceQuestions):
+class Circuit(TraceQuestions, AblationQuestions, RegionQuestions, SeparationQuestions):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""
 
     @absent_control_is_undefined
