@@ -110,7 +110,7 @@ def test_edition_1_prints_the_same_mlp_recovery_at_every_layer(judge):
 @claim(
     "table-topk-pixels",
     "The notebook's map from the top 10 % of tokens to pixels zeroes 4.99 % of them, half of what is said.",
-    source="E3 section 4.3: '313 tokens, the top 10 %'; NB: token // 196 counts tubelets and is used as a frame",
+    source="E3 section 4.3: '313 tokens, the top 10 %'; NB: token // 196, a tubelet, used as a frame",
     **EXACT,
 )
 def test_the_published_top_k_map_zeroes_half_of_the_stated_pixels(judge):

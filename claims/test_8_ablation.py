@@ -49,7 +49,7 @@ def test_ablating_the_region_leaves_the_logit(circuit, judge):
 
 @claim(
     "region-ablation-negligible",
-    "Ablating the critical region has a negligible effect on the label's margin, and the method could see one.",
+    "Ablating the critical region has a negligible effect on the margin, and the method could see one.",
     source="E1 appendix C.1: 'the model was too robust for this simple technique'",
     kind="means",
     scope="negative",
@@ -120,7 +120,7 @@ def test_removing_one_component_keeps_the_label(circuit, judge):
     "component-ablation-robust",
     "Ablating a single component hardly moves the margin: so it is for nine in ten attentions and MLPs, and "
     "nine in ten heads.",
-    source="S1; E1 section 5: 'ablating a single \"harmful\" component ... likely to fail'; the paper never ran it",
+    source="S1; E1 section 5: 'ablating a single \"harmful\" component ... likely to fail'; never run by the paper",
     kind="means",
     scope="negative",
     each="of",
