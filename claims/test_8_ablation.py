@@ -120,7 +120,7 @@ def test_removing_one_component_keeps_the_label(circuit, judge):
     "component-ablation-robust",
     "Ablating a single component hardly moves the margin: so it is for nine in ten attentions and MLPs, and "
     "nine in ten heads.",
-    source="S1; E1 section 5: 'ablating a single \"harmful\" component ... likely to fail'; never run by the paper",
+    source="S1; E1 section 5: 'ablating a single \"harmful\" component' is 'likely to fail'; never run",
     kind="means",
     scope="negative",
     each="of",

@@ -58,10 +58,10 @@ def resample(model: ResidualModel, pixels: Tensor, *, heads: bool = False) -> It
     resid = model.embed(one_clip(model, pixels, "other clip"))
     for write in model.writes:
         out = write(resid)
+        require_finite(model, "other clip", write.site, out)
         mixes = heads and write.heads is not None
         yield StandIn(out, write.heads.mix(resid, resid, EVERY_ROW) if mixes and write.heads else None)
         resid = resid + out
-        require_finite(model, "other clip", write.after, resid)
 
 
 def mean(model: ResidualModel, clips: Iterable[Tensor]) -> tuple[StandIn, ...]:
