@@ -46,3 +46,15 @@ NB_LENS_STRIKE = {8: 0.9, 9: 1.0, 10: 2.0, 11: 17.0}
 """NB: the strike's logit lens after each block, read off the figure (hidden_states 9 to 12), in logits."""
 NB_LENS_STEPS = {layer: NB_LENS_STRIKE[layer] - NB_LENS_STRIKE[layer - 1] for layer in (9, 10, 11)}
 """By how much each of these blocks raises it."""
+E1_REGION = {"logit": (16.6881, 16.8257), "margin": 16.6881 - 8.5500}
+"""E1, appendix C.1, table 1: the strike's label before and after the ablation, and its margin before."""
+E3_TOPK = {
+    "success": {"logit": (16.9954, 16.6583), "margin": 16.9954 - 9.0371},
+    "failure": {"logit": (16.5200, 16.5044), "margin": 16.5200 - 6.3758},
+}
+"""E3, section 4.3, tables 1 and 2: the label before and after the ablation, and its margin before."""
+TOPK = 313
+"""E3, section 4.3: tokens ablated, the top 10 % of 3,136."""
+VIVIT_B_GRID = (16, 14, 14)
+"""Tubelets in time, height, width of the paper's model."""
+VIVIT_B_FRAMES = 32

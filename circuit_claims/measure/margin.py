@@ -1,0 +1,78 @@
+"""What an ablation is read by: the logit of the label that the model gave the clip, and its margin.
+
+The margin is the label's logit minus the highest of the others: the label is lost where it is negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from circuit_claims.measure.errors import MeasurementError
+from circuit_claims.measure.patching import _batch_plan, _last_mixing, require_finite
+from circuit_claims.models.residual import EVERY_ROW, Readout, ResidualModel
+from circuit_claims.models.sites import resid_post
+
+DIGITS = 7
+"""Significant digits of a number in the store: what float32 holds."""
+
+
+def run_on(model: ResidualModel, states: Tensor, start: int = 0) -> Readout:
+    """Take streams on from `model.writes[start]` to what the model says.
+
+    Args:
+        model: the model.
+        states: streams `[batch, token, d_model]` before that write, run in batches that the model fixes.
+        start: index of the first write that is still to be added.
+
+    Returns:
+        The readout of the batch. Raises MeasurementError for NaN or Inf.
+    """
+    runs = [_run_on(model, batch, start) for batch in in_batches(model, states)]
+    says = Readout(torch.cat([run.logits for run in runs]), torch.cat([run.summary for run in runs]))
+    require_finite(model, "ablated run, logits", resid_post(model.n_layers - 1), says.logits)
+    return says
+
+
+def in_batches(model: ResidualModel, states: Tensor) -> Iterator[Tensor]:
+    """Views of as many streams as go through the model at once."""
+    plan = _batch_plan(model)
+    for first in range(0, len(states), plan):
+        yield states[first : first + plan]
+
+
+def _run_on(model: ResidualModel, resid: Tensor, start: int) -> Readout:
+    """One batch. From the last attention on only the tokens that the readout reads are computed."""
+    narrow_at = None if model.reads == EVERY_ROW else _last_mixing(model)
+    if narrow_at is not None and start > narrow_at:
+        resid = resid[:, model.reads]
+    for index in range(start, len(model.writes)):
+        rows = model.reads if index == narrow_at else EVERY_ROW
+        resid = resid[:, rows] + model.writes[index].at(resid, rows)
+    return model.readout(resid)
+
+
+def margins(logits: Tensor, label: int) -> Tensor:
+    """Logits `[batch, label]` -> the label's logit minus the highest other `[batch]`.
+
+    Raises MeasurementError for a model of one label, which has no other.
+    """
+    if logits.shape[-1] < 2:
+        raise MeasurementError("a model of one label has no margin: ablations are read by it")
+    others = logits.clone()
+    others[:, label] = -torch.inf
+    return logits[:, label] - others.max(dim=-1).values
+
+
+def said(logits: Tensor, label: int) -> list[dict[str, Any]]:
+    """What each run `[batch, label]` says of the label, as the store keeps it."""
+    found = zip(logits[:, label].tolist(), margins(logits, label).tolist(), strict=True)
+    return [{"logit": rounded(logit), "margin": rounded(margin)} for logit, margin in found]
+
+
+def rounded(value: float) -> float:
+    """To `DIGITS` significant digits."""
+    return float(f"{value:.{DIGITS}g}")

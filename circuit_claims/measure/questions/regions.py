@@ -1,0 +1,133 @@
+"""Questions about regions of the input: what the label's margin loses when they are painted over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from circuit_claims.clips.pairs import Pair
+from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.measure.questions.ablation import MARGIN, band, change, margin_of
+from circuit_claims.measure.questions.base import Questions
+from circuit_claims.measure.recovery import UndefinedRecovery
+from circuit_claims.measure.sample import Sample
+
+if TYPE_CHECKING:
+    from circuit_claims.measure.assay import Assay
+
+SHARES = (0.05, 0.1, 0.2, 0.4, 0.6)
+"""The points of the curve, as `measure/regions.py` measures them."""
+JITTER = (-2, 2)
+"""Source frames by which a window is moved to see what the window alone does to a margin."""
+READ = {"margin": MARGIN, "logit": "logit of the clip's own label, change relative to its margin"}
+
+
+class RegionQuestions(Questions):
+    """Parts of the clips, painted over; and what the window alone does."""
+
+    def without_region(self, region: str, *, clip: str = "success", of: str = "margin") -> Sample:
+        """How the margin (or, with `of`, the label's logit) changes when part of the input is painted over.
+
+        Args:
+            region: `top 0.1`, `bottom 0.1`, `random 0.1` (share of the tokens, by what the label's logit
+                owes to them directly at CLS; of `SHARES`, in the failure clip 0.1 and 0.6 only, without
+                `bottom`);
+                `published map` (the top 10 % by the notebook's token map); and in the success clip
+                `moved in time`, `all but top`, `top, clip mean`, `top, another frame` (other baselines than
+                0), `hotspot frames`, `frames around it`.
+            clip: `success` or `failure`.
+            of: `margin` or `logit`.
+
+        Returns:
+            A fraction of the clean margin for each pair: -1 loses all of it.
+        """
+        measured = self._assay.measured("regions.regions", "outcome", _regions_of(clip))
+
+        def changed(pair: Pair) -> float:
+            return change(measured[pair.name], region, of)
+
+        sample = self._sample(
+            f"change of the {clip} clip's {of} without {region}",
+            "fraction",
+            "outcome",
+            changed,
+            {"ablated": f"{region}, {clip} clip", "readout": READ[of]},
+        )
+        return replace(sample, figure=self._curve(measured, clip))
+
+    def _curve(self, measured: Mapping[str, Any], clip: str) -> dict[str, Any] | None:
+        """Change of the margin against the share of the tokens, for tokens by attribution and by chance."""
+        if clip != "success":
+            return None
+        names = {
+            "top": "highest attribution first",
+            "random": "random tokens",
+            "bottom": "lowest attribution first",
+        }
+        found = [one for one in measured.values() if one["margin"]]
+        if not found:
+            return None
+        series = [
+            {
+                "name": words,
+                "role": "claim" if name == "top" else "control",
+                **band([[change(one, f"{name} {share:g}", "margin") for one in found] for share in SHARES]),
+            }
+            for name, words in names.items()
+        ]
+        return {
+            "kind": "curve",
+            "title": "What the margin loses with part of the clip",
+            "caption": "Tokens painted over with 0 in both frames of their tubelet; mean over pairs, and two "
+            "standard errors. The paper ablates 10 %.",
+            "x": {"label": "share of the tokens ablated", "values": list(SHARES)},
+            "y": {"label": "change of the margin", "unit": "fraction"},
+            "series": series,
+            "marks": [{"x": 0.1, "label": "the paper's share"}],
+        }
+
+    def margin_jitter(self, *, clip: str = "success") -> Sample:
+        """By how much the window alone moves the margin: mean over windows of ``|M' - M| / M``.
+
+        The label is the one that the clip gets in its own window. A window outside the clip is left out.
+        """
+        params = {"clip": clip}
+        own = self._assay.measured("regions.margin", "outcome", params)
+        moved = [window.measured("regions.margin", "outcome", params) for window in self._jittered()]
+
+        def spread(pair: Pair) -> float:
+            here = own[pair.name]
+            if "outside" in here:
+                raise UndefinedRecovery(here["outside"])
+            there = [w[pair.name] for w in moved if "outside" not in w[pair.name]]
+            if not there:
+                raise UndefinedRecovery("no other window fits into the clip")
+            changes = [_other_window(here, one) for one in there]
+            return sum(changes) / len(changes)
+
+        windows = f"{len(JITTER)}, moved by {' and '.join(map(str, JITTER))} source frames"
+        return self._sample(
+            f"change of the {clip} clip's margin with the window",
+            "fraction",
+            "outcome",
+            spread,
+            {"readout": READ["margin"], "windows": windows},
+        )
+
+    def _jittered(self) -> Iterator[Assay]:
+        for by in JITTER:
+            with suppress(SamplingError):  # it would begin before the clips do
+                yield self._assay.shifted(by)
+
+
+def _regions_of(clip: str) -> dict[str, Any]:
+    """The whole curve is measured on the success clip, the paper's table 2 on the failure clip."""
+    return {"clip": clip, "curve": clip == "success"}
+
+
+def _other_window(here: Mapping[str, Any], there: Mapping[str, Any]) -> float:
+    """Of the label in the clip's own window. Where another one wins, the margin is at most its negative."""
+    margin = there["margin"] if there["label"] == here["label"] else -there["margin"]
+    return abs(float(margin) - margin_of(here)) / margin_of(here)

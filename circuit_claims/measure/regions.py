@@ -1,0 +1,204 @@
+"""Input ablation: part of a clip is painted over, and the label's margin is read.
+
+A region is a mask of cells `[frame, row, column]` (`grid.py`): the tokens that the label owes most to, or
+least, random ones, or whole frames. In its place stands 0 in model space (the paper's), the clip's mean
+colour, or what another frame shows there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import torch
+from torch import Tensor
+
+from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.measure.ablation import clip_of
+from circuit_claims.measure.errors import MeasurementError
+from circuit_claims.measure.grid import Cell, count, published_cells, tubelet_cells
+from circuit_claims.measure.margin import run_on, said
+from circuit_claims.measure.patching import checked, last_stream, one_clip
+from circuit_claims.models.residual import CLS_ROW, ResidualModel, walk
+
+if TYPE_CHECKING:
+    from circuit_claims.clips.pairs import Pair
+    from circuit_claims.measure.assay import Assay
+
+SHARES = (0.05, 0.1, 0.2, 0.4, 0.6)
+"""Of the tokens: the points of the curve. The paper's is 10 %."""
+PAPER = 0.1
+HOTSPOT = (10 / 32, 14 / 32)
+"""Frames 10 to 13 of 32, which the paper's notebook calls the hotspot and ablates whole; by fraction."""
+AROUND_IT = (3 / 32, 22 / 32)
+"""Six in ten frames about the hotspot's middle."""
+RANDOM_SEED = 5
+
+
+def scores(model: ResidualModel, pixels: Tensor, label: int | None = None) -> Tensor:
+    """What a label's logit owes to each token that an attention reads at CLS, directly: `[token]`, CLS first.
+
+    The label is the clip's own top label unless given.
+
+    ``sum over layers and heads of A_h[CLS, j] V_h[j] O_h . w``, with w the label's row of the readout, its
+    norm frozen. What tokens give to each other, and MLPs make of it, is not in it.
+
+    Raises MeasurementError for clips of the wrong shape, and for NaN or Inf.
+    """
+    with torch.inference_mode():
+        clip = one_clip(model, pixels, "clip")
+        last = last_stream(checked(model, "clip", walk(model, clip)))
+        readout, _ = model.frozen_readout(last)
+        towards = readout[int(model.readout(last).logits[0].argmax()) if label is None else label]
+        resid = model.embed(clip)
+        total = torch.zeros(resid.shape[1], dtype=torch.float64)
+        for write in model.writes:
+            if write.heads is not None:
+                pattern = write.heads.pattern(resid, CLS_ROW)[0, :, 0].double()
+                worth = (
+                    write.heads.values(resid)[0].double() @ (write.heads.output.double() @ towards)[..., None]
+                )
+                total += (pattern * worth[..., 0]).sum(dim=0).cpu()
+            resid = resid + write(resid)
+        return total
+
+
+def mask_of(model: ResidualModel, cells: Iterable[Cell]) -> Tensor:
+    """Cells as a mask `[frame, row, column]`."""
+    mask = torch.zeros(model.frames, *model.token_grid[1:], dtype=torch.bool)
+    for cell in cells:
+        mask[cell] = True
+    return mask
+
+
+def tubelets(model: ResidualModel, tokens: Iterable[int]) -> Tensor:
+    """The mask of tokens (counted without CLS): every frame of each tubelet."""
+    return mask_of(
+        model, (c for token in tokens for c in tubelet_cells(token, model.token_grid, model.frames))
+    )
+
+
+def as_published(model: ResidualModel, tokens: Iterable[int]) -> Tensor:
+    """The mask that the paper's notebook makes of tokens: half of the cells, at other times."""
+    return mask_of(model, (c for token in tokens for c in published_cells(token, model.token_grid)))
+
+
+def whole_frames(model: ResidualModel, ends: tuple[float, float]) -> Tensor:
+    """The mask of the frames from one fraction of the clip up to another."""
+    chosen = [frame for frame in range(model.frames) if ends[0] <= frame / model.frames < ends[1]]
+    if not chosen:
+        raise MeasurementError(
+            f"{model.name}: none of {model.frames} frames lies in {ends[0]:g} to {ends[1]:g}"
+        )
+    mask = mask_of(model, ())
+    mask[chosen] = True
+    return mask
+
+
+def painted(pixels: Tensor, mask: Tensor, baseline: str = "zero") -> Tensor:
+    """A clip `[frame, 3, h, w]` with the cells of a mask painted over.
+
+    `baseline`: `zero` in model space, the `clip mean` of each channel, or the same place in `another frame`,
+    half a clip away.
+    """
+    tall, wide = (size // cells for size, cells in zip(pixels.shape[-2:], mask.shape[1:], strict=True))
+    where = mask.repeat_interleave(tall, 1).repeat_interleave(wide, 2)[:, None]
+    fillings: Mapping[str, Callable[[], Tensor]] = {
+        "zero": lambda: torch.zeros_like(pixels),
+        "clip mean": lambda: pixels.mean(dim=(0, 2, 3), keepdim=True).expand_as(pixels),
+        "another frame": lambda: pixels.roll(len(pixels) // 2, dims=0),
+    }
+    if baseline not in fillings:
+        raise MeasurementError(f"no baseline is called {baseline!r}; there are {', '.join(fillings)}")
+    return torch.where(where, fillings[baseline](), pixels)
+
+
+def ablate_regions(
+    model: ResidualModel, pixels: Tensor, regions: Mapping[str, tuple[Tensor, str]]
+) -> dict[str, Any]:
+    """Run a clip with each region (a mask and a baseline) painted over.
+
+    Returns `label`, `logit` and `margin` of the clip itself, and `logit`, `margin` and `area` (share of the
+    pixels that was painted over) of each region in `ablated`. Raises MeasurementError.
+    """
+    clip = one_clip(model, pixels, "clip")[0]
+    batch = torch.stack([clip, *(painted(clip, *region) for region in regions.values())])
+    with torch.inference_mode():
+        logits = run_on(model, torch.cat([model.embed(one[None]) for one in batch])).logits
+    label = int(logits[0].argmax())
+    clean, *ablated = said(logits, label)
+    areas = {name: {"area": float(mask.float().mean())} for name, (mask, _) in regions.items()}
+    told = {name: {**one, **areas[name]} for name, one in zip(regions, ablated, strict=True)}
+    return {"label": label, **clean, "ablated": told}
+
+
+def orders(model: ResidualModel, pixels: Tensor, seed: int) -> dict[str, list[int]]:
+    """The tokens without CLS from the first to be ablated on: `top` and `bottom` by attribution, `random`."""
+    by_score = scores(model, pixels)[1:].argsort(descending=True, stable=True).tolist()
+    drawn = torch.randperm(len(by_score), generator=torch.Generator().manual_seed(seed)).tolist()
+    return {"top": by_score, "bottom": by_score[::-1], "random": drawn}
+
+
+def seed_of(pair: Pair, what: str) -> int:
+    """A seed for a pair's draws, the same in every run."""
+    return RANDOM_SEED + crc32(f"{pair.name} {what}".encode())
+
+
+def moved_in_time(mask: Tensor, depth: int, seed: int) -> Tensor:
+    """The same region a random number of tubelets later, around the end: same places, same shape."""
+    by = 1 + seed % max(1, mask.shape[0] // depth - 1)
+    return mask.roll(by * depth, dims=0)
+
+
+def _regions(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Tokens by attribution and by chance; with `curve` the whole curve, other baselines and frames."""
+    model, pixels = assay.model(), clip_of(assay, pair, params)
+    seed = seed_of(pair, params["clip"])
+    ordered = orders(model, pixels, seed)
+
+    def first(name: str, share: float) -> Tensor:
+        return tubelets(model, ordered[name][: count(share, model.token_grid)])
+
+    top, drawn = first("top", PAPER), first("random", PAPER)
+    paper = ordered["top"][: count(PAPER, model.token_grid)]
+    regions = {
+        f"{name} {share:g}": (first(name, share), "zero")
+        for share in (SHARES if params["curve"] else (PAPER, SHARES[-1]))
+        for name in (ordered if params["curve"] else ("top", "random"))
+    }
+    regions["published map"] = (as_published(model, paper), "zero")
+    if params["curve"]:
+        depth = model.frames // model.token_grid[0]
+        regions["moved in time"] = (moved_in_time(top, depth, seed), "zero")
+        regions["all but top"] = (~top, "zero")
+        for baseline in ("clip mean", "another frame"):
+            regions[f"top, {baseline}"] = (top, baseline)
+            regions[f"random, {baseline}"] = (drawn, baseline)
+        regions["hotspot frames"] = (whole_frames(model, HOTSPOT), "zero")
+        regions["frames around it"] = (whole_frames(model, AROUND_IT), "zero")
+    return ablate_regions(model, pixels, regions)
+
+
+def _margin(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The margin of a clip's own top label; or that this window does not fit into the clip."""
+    try:
+        pixels = clip_of(assay, pair, params)
+    except SamplingError as why:
+        return {"outside": str(why)}
+    model = assay.model()
+    logits = _clean(model, pixels)
+    label = int(logits[0].argmax()) if params.get("label") is None else int(params["label"])
+    return {"label": label, **said(logits, label)[0]}
+
+
+def _clean(model: ResidualModel, pixels: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return run_on(model, model.embed(one_clip(model, pixels, "clip"))).logits
+
+
+MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {
+    "regions": _regions,
+    "margin": _margin,
+}
+"""By the name in the store's key."""
