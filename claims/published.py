@@ -41,3 +41,9 @@ NB_DELTA = (
 """NB: mean over tokens of ||success - failure|| after blocks 0 to 11."""
 E3_DELTA_STATED = (75.0, 250.0)
 """E3, section 4.2: "from approx. 75 at layer 5 to over 250 in the final layer"."""
+
+PROBE_LAYERS = range(12)
+"""The layers that the paper probed: all of them."""
+NB_PROBE = (0.999, 1.0)
+"""E1, figure 5, and NB: lowest and highest "test accuracy" of the probe of patch tokens over all layers."""
+NB_PROBE_ROUNDING = 0.0005

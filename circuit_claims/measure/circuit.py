@@ -25,6 +25,7 @@ from circuit_claims.measure.questions.base import (
     absent_control_is_undefined,
 )
 from circuit_claims.measure.questions.growth import TraceQuestions
+from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
 
-class Circuit(TraceQuestions):
+class Circuit(TraceQuestions, ProbingQuestions):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""
 
     @absent_control_is_undefined
