@@ -1,7 +1,7 @@
-"""E1 section 4.2, E3 limitations: whether it holds for other actions "remains unproven". The action is the unit.
+"""E1 section 4.2, E3 limitations: whether it holds for other actions "remains unproven".
 
-The paper has one action. Here each finding is asked of the mean over an action's pairs, so that the interval is
-over actions and speaks of others: "attention gathers", "MLPs compose", and the cascade that comes before both.
+The paper has one action. Here the action is the unit: each finding is asked of the mean over an action's
+pairs, so that the interval is over actions and speaks of others too.
 """
 
 import pytest

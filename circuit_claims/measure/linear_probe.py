@@ -1,9 +1,8 @@
 """Linear probes of two outcomes: how they are fitted, and what they read off clips they were not fitted to.
 
-Three fits, each deterministic:
+Two fits, both in closed form:
 
 - two points, where every linear probe is the same: the plane half-way between them;
-- logistic regression, where the paper's own probe is reproduced (`scipy.optimize`, to convergence);
 - ridge regression on labels of -1 and +1, where thousands of labellings are scored. It is linear in the
   labels, so that a fit becomes a matrix, and a labelling one product with it. It stands in for logistic
   regression: with as many clips of either label it is Fisher's discriminant with shrinkage.
@@ -15,6 +14,7 @@ differ far more than outcomes do. Every action has as many successes as failures
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,6 @@ Floats = NDArray[np.float64]
 
 RIDGE = 10.0
 """Added to the Gram matrix of the scaled features, as for the embedded models' cards."""
-PENALTY = 1.0
-"""Of the squared weights of logistic regression, whose losses are summed (scikit-learn's default, C = 1)."""
 
 
 def two_point_accuracy(one: Floats, other: Floats) -> float:
@@ -33,50 +31,8 @@ def two_point_accuracy(one: Floats, other: Floats) -> float:
     1 for any two points that differ, whatever they are; 1/2 where they are the same.
     """
     weights, middle = one - other, (one + other) / 2
-    preferred = [float((one - middle) @ weights), -float((other - middle) @ weights)]
-    return sum(_right(value) for value in preferred) / 2
-
-
-def logistic(x: Floats, y: Floats, penalty: float = PENALTY) -> tuple[Floats, float]:
-    """Logistic regression of y (-1 or +1) `[point]` on x `[point, d]`: weights `[d]` and intercept.
-
-    Minimises ``sum log(1 + exp(-y (x w + b))) + penalty / 2 |w|^2``; the intercept is not penalised.
-    """
-    from scipy.optimize import minimize
-
-    ones = np.hstack([x, np.ones((len(x), 1))])
-    penalised = np.append(np.full(x.shape[1], penalty), 0.0)
-
-    def wrong(parameters: Floats) -> Floats:
-        """The probability that the fit gives to the other label."""
-        share: Floats = 1 / (1 + np.exp(np.clip(y * (ones @ parameters), -500, 500)))
-        return share
-
-    def loss(parameters: Floats) -> float:
-        losses = np.logaddexp(0, -y * (ones @ parameters))
-        return float(losses.sum() + penalised @ parameters**2 / 2)
-
-    def gradient(parameters: Floats) -> Floats:
-        slope: Floats = -ones.T @ (y * wrong(parameters)) + penalised * parameters
-        return slope
-
-    def curvature(parameters: Floats) -> Floats:
-        share = wrong(parameters)
-        curved: Floats = (ones.T * (share * (1 - share))) @ ones + np.diag(penalised)
-        return curved
-
-    start = np.zeros(ones.shape[1])
-    found = minimize(loss, start, jac=gradient, hess=curvature, method="trust-exact").x
-    return found[:-1], float(found[-1])
-
-
-def split_accuracy(x: Floats, y: Floats, held_out: NDArray[np.bool_]) -> float:
-    """Share of held-out points that logistic regression on the others reads right; x is `[point, d]`."""
-    centre, scale = x[~held_out].mean(axis=0), _scale(x[~held_out])
-    scaled = (x - centre) / scale
-    weights, intercept = logistic(scaled[~held_out], y[~held_out])
-    preferred = y[held_out] * (scaled[held_out] @ weights + intercept)
-    return float(np.mean([_right(value) for value in preferred]))
+    preferred = np.array([(one - middle) @ weights, (middle - other) @ weights])
+    return float(_scored(preferred).mean())
 
 
 def held_out_votes(clips: Floats, actions: Sequence[str]) -> Floats:
@@ -166,9 +122,8 @@ def _weights(x: Floats) -> Floats:
     """
     points, d = x.shape
     if d <= points:
-        solved: Floats = np.linalg.solve(x.T @ x + RIDGE * np.eye(d), x.T)
-        return solved
-    return np.linalg.solve(x @ x.T + RIDGE * np.eye(points), x).T
+        return _array(np.linalg.solve(x.T @ x + RIDGE * np.eye(d), x.T))
+    return _array(np.linalg.solve(x @ x.T + RIDGE * np.eye(points), x).T)
 
 
 def _centred(x: Floats, actions: Sequence[str], fitted: Floats, of: Sequence[str]) -> Floats:
@@ -182,16 +137,17 @@ def _centred(x: Floats, actions: Sequence[str], fitted: Floats, of: Sequence[str
 
 def _scale(x: Floats) -> Floats:
     """Standard deviation of each feature; 1 where a feature says nothing."""
-    spread = np.asarray(x.std(axis=0), dtype=np.float64)
-    scale: Floats = np.where(spread > 1e-9 * np.abs(x).max(initial=0.0), spread, 1.0)
-    return scale
+    spread: Floats = np.std(x, axis=0, dtype=np.float64)
+    nothing = spread <= 1e-9 * np.abs(x).max(initial=0.0)
+    spread[nothing] = 1.0
+    return spread
 
 
 def _scored(preferred: Floats) -> Floats:
     """1 for above zero, 0 for below, 1/2 for none."""
-    scored: Floats = (np.sign(preferred) + 1) / 2
+    scored: Floats = np.heaviside(preferred, 0.5)
     return scored
 
 
-def _right(preferred: float) -> float:
-    return float((np.sign(preferred) + 1) / 2)
+def _array(values: NDArray[np.floating[Any]]) -> Floats:
+    return np.asarray(values, dtype=np.float64)

@@ -2,7 +2,7 @@
 
 The paper fits a linear probe to the CLS tokens of its two clips, and to their patch tokens split at random
 (E1 appendix C.2 and figure 5; E3 section 4.1.4). Here the streams are measured, a pair at a time; probes over
-many pairs are fitted to what is kept of them (`linear_probe.py`).
+many pairs are fitted to what is kept of them (`linear_probe.py`), when they are judged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn.functional import adaptive_avg_pool3d
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.controls import CONTROLS, Roles
-from circuit_claims.measure.linear_probe import split_accuracy
+from circuit_claims.measure.logistic import split_accuracy
 from circuit_claims.measure.patching import one_clip, require_finite
 from circuit_claims.models.residual import ResidualModel, walk
 
