@@ -9,6 +9,7 @@ from circuit_claims import above, anything, claim
 
 from .published import NB_DELTA
 
+AMPLIFIED = range(5, 12)
 MATTERS = 0.05
 """In log units: a growth, or a change of growth, of less than 5 % is none (the paper's is 169 %)."""
 
@@ -112,4 +113,43 @@ def test_outcome_delta_grows_more_than_a_same_outcome_delta(circuit, judge):
             "random weights": [growth(random) for random in circuit.random()],
         },
         jitter=circuit.jitter(growth),
+    )
+
+
+@claim(
+    "delta-filters-noise",
+    "With depth the delta outgrows a codec's trace in the same clip: low-level noise is filtered out.",
+    source="E1 section 2: 'this approach filtered out low-level noise'; E3 section 4.2",
+    kind="means",
+    scope="trained",
+)
+def test_the_delta_filters_out_low_level_noise(circuit, judge):
+    """A norm has no direction: that the delta is the outcome's has to be seen in pairs that were left out."""
+    circuit.needs_layers(*AMPLIFIED)
+    judge(
+        circuit.noise_filtered(),
+        above(0.0),
+        controls={"same outcome, other clip": circuit.noise_filtered(pairs="other-clip")},
+        equivalence=0.01,
+        positive={"held-out outcome direction": (circuit.outcome_direction(*AMPLIFIED), above(0.5))},
+    )
+
+
+@claim(
+    "delta-is-outcome",
+    "The delta of a pair lies along the outcome's direction, as the other pairs' deltas show it.",
+    source="all editions: 'the semantic representation of the outcome' from layer 5 to 11",
+    kind="means",
+    scope="trained",
+)
+def test_the_delta_of_a_new_pair_lies_along_the_outcome_direction(circuit, judge):
+    circuit.needs_layers(*AMPLIFIED)
+    judge(
+        circuit.outcome_direction(*AMPLIFIED),
+        above(0.5),
+        controls={
+            "shuffled frames": circuit.outcome_direction(*AMPLIFIED, control="shuffled frames"),
+            "signs at random": circuit.direction_control_task(*AMPLIFIED),
+            "random weights": [random.outcome_direction(*AMPLIFIED) for random in circuit.random()],
+        },
     )

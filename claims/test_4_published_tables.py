@@ -1,11 +1,16 @@
 """Does the paper's text agree with the paper's own tables? Arithmetic on published numbers, no model."""
 
+from itertools import pairwise
+
 import pytest
 
-from circuit_claims import above, between, claim, exactly
+from circuit_claims import above, below, between, claim, exactly
 from circuit_claims.judge.claim import Kind
+<<<<<<< HEAD
 from circuit_claims.measure.grid import published_cells
 from circuit_claims.measure.sample import Sample
+=======
+>>>>>>> wt-D
 
 from .published import (
     E1_ATTENTION,
@@ -13,19 +18,24 @@ from .published import (
     E3_ATTENTION,
     E3_DELTA_STATED,
     E3_MLP,
+<<<<<<< HEAD
     NB_DELTA,
     TOPK,
     VIVIT_B_FRAMES,
     VIVIT_B_GRID,
     each_layer,
+=======
+    E3_ROUNDING,
+    E3_TABLE_3,
+    LAYERS,
+    NB_DELTA,
+    NB_DELTA_DENOMINATOR,
+    each_layer,
+    printed,
+>>>>>>> wt-D
 )
 
 EXACT = {"kind": Kind.EXACT, "scope": "exact"}
-
-
-def printed(name: str, values: object, unit: str = "fraction") -> Sample:
-    """Published numbers as a measurement."""
-    return Sample(name, unit, tuple(values), experiment={"numbers": "as published"})
 
 
 @claim(
@@ -108,6 +118,7 @@ def test_edition_1_prints_the_same_mlp_recovery_at_every_layer(judge):
 
 
 @claim(
+<<<<<<< HEAD
     "table-topk-pixels",
     "The notebook's map from the top 10 % of tokens to pixels zeroes 4.99 % of them, half of what is said.",
     source="E3 section 4.3: '313 tokens, the top 10 %'; NB: token // 196, a tubelet, used as a frame",
@@ -119,3 +130,137 @@ def test_the_published_top_k_map_zeroes_half_of_the_stated_pixels(judge):
     cells = {cell for token in range(TOPK) for cell in published_cells(token, VIVIT_B_GRID)}
     share = len(cells) / (VIVIT_B_FRAMES * height * width)
     judge(printed("share of the pixels zeroed", [share]), exactly(0.0499, within=0.00005), published=0.0499)
+=======
+    "table-mlp-over-100",
+    "The first edition's MLP recoveries are over 100 %.",
+    source="E1 section 3 and table 2",
+    **EXACT,
+)
+def test_edition_1_mlps_are_over_100_percent(judge):
+    judge(printed("published MLP recovery", E1_MLP.values()), above(1.0))
+
+
+@claim(
+    "table-layer-4-onward",
+    "The first edition's table has every layer from 4 onward.",
+    source="E1 section 3, 'from Layer 4 onward', against table 2: layer 11 was never run",
+    **EXACT,
+)
+def test_edition_1_table_has_every_layer_from_4_onward(judge):
+    missing = len(set(range(4, 12)) - set(E1_MLP))
+    judge(printed("layers from 4 to 11 that the table lacks", [float(missing)], "count"), exactly(0.0))
+
+
+@claim(
+    "table-mlp-primary-4-9",
+    "In the paper's own table each MLP of layers 4 to 9 recovers more than its block's attention.",
+    source="E3 section 4.4, 'from layers 4 through 9', against table 3",
+    each="layer",
+    **EXACT,
+)
+@pytest.mark.parametrize("layer", LAYERS[:-1], ids="layer{}".format)
+def test_edition_3_table_has_each_mlp_of_layers_4_to_9_above_its_attention(judge, layer):
+    difference = E3_MLP[layer] - E3_ATTENTION[layer]
+    judge(printed(f"published MLP minus attention at layer {layer}", [difference]), above(0.0))
+
+
+@claim(
+    "table-no-single-100",
+    "No single component of the later edition's table recovers all of the signal.",
+    source="E3 section 4.4 against table 3",
+    **EXACT,
+)
+def test_edition_3_table_has_no_component_that_recovers_all(judge):
+    recoveries = [*E3_ATTENTION.values(), *E3_MLP.values()]
+    judge(printed("published recovery of one component", recoveries), below(0.95))
+
+
+@claim(
+    "table-recoveries-are-shares",
+    "The recoveries are the components' contributions to one signal: they add up to it.",
+    source="S1, 'accounting for 42-60% of the contribution', against E3 table 3",
+    **EXACT,
+)
+def test_edition_3_recoveries_add_up_to_the_signal(judge):
+    total = sum(E3_ATTENTION.values()) + sum(E3_MLP.values())
+    judge(printed("sum of the 14 published recoveries", [total]), exactly(1.0, within=0.05))
+
+
+@claim(
+    "table-3-rounds-notebook",
+    "Table 3 prints the notebook's numbers, rounded to the last digit.",
+    source="E3 table 3 against NB: 44.4389 is printed as 44.43",
+    **EXACT,
+)
+def test_table_3_rounds_the_notebook(judge):
+    notebook = {f"attn.{layer}": value for layer, value in E3_ATTENTION.items()}
+    notebook |= {f"mlp.{layer}": value for layer, value in E3_MLP.items()}
+    errors = [E3_TABLE_3[site] - value for site, value in notebook.items()]
+    judge(printed("table 3 minus the notebook", errors), exactly(0.0, within=E3_ROUNDING))
+
+
+@claim(
+    "table-delta-stated",
+    "The stated ends of the trace, 75 at layer 5 and over 250 in the final layer, are the notebook's.",
+    source="E3 section 4.2 against NB: 75 is layer 4's, or layer 0's",
+    each="end",
+    **EXACT,
+)
+@pytest.mark.parametrize("end", ["layer 5", "final layer"])
+def test_stated_ends_of_the_trace_are_the_notebooks(judge, end):
+    if end == "layer 5":
+        ratio, asserted = NB_DELTA[5] / E3_DELTA_STATED[0], exactly(1.0, within=0.05)
+    else:
+        ratio, asserted = NB_DELTA[11] / E3_DELTA_STATED[1], above(1.0)
+    judge(printed(f"the notebook's delta over the stated one, {end}", [ratio], "ratio"), asserted)
+
+
+@claim(
+    "table-monotone-5-11",
+    "The difference grows in every layer from 5 to 11.",
+    source="all editions, 'progressively amplified', against NB",
+    **EXACT,
+)
+def test_notebook_trace_grows_in_every_layer(judge):
+    steps = [after / before for before, after in pairwise(NB_DELTA[5:])]
+    judge(printed("published growth from one layer to the next", steps, "ratio"), above(1.0))
+
+
+@claim(
+    "table-onset-layer-5",
+    "No layer multiplies the difference by more than layer 5 does.",
+    source="E1 figure 1, E3 figure 5, 'sharp rise from layer 5 onwards', against NB",
+    **EXACT,
+)
+def test_notebook_trace_rises_most_at_layer_5(judge):
+    steps = [after / before for before, after in pairwise(NB_DELTA)]
+    others = [step for layer, step in enumerate(steps, start=1) if layer != 5]
+    lead = steps[4] - max(others)
+    judge(printed("growth at layer 5 minus the largest elsewhere", [lead], "ratio"), above(0.0))
+
+
+@claim(
+    "table-layer-0-low",
+    "The difference at layer 0 is low: the layers after it exceed it.",
+    source="all editions, 'low-level differences exist from layer 0', against NB: 75.27, then 68.46 to 75.02",
+    **EXACT,
+)
+def test_notebook_trace_begins_low(judge):
+    later = [delta / NB_DELTA[0] for delta in NB_DELTA[1:5]]
+    judge(printed("published delta of layers 1 to 4 over layer 0", later, "ratio"), above(1.0))
+
+
+@claim(
+    "table-baseline-drift",
+    "Two windows of one clip move the final difference by as much as 101.88 % leaves 100 %.",
+    source="NB: 270.03 in one window and 265.38 in another, against E1 table 2 (consistent with, not shown)",
+    **EXACT,
+)
+def test_notebook_baseline_drifts_by_as_much_as_the_constant(judge):
+    drift = NB_DELTA[11] / NB_DELTA_DENOMINATOR
+    judge(
+        printed("the notebook's two final deltas, one over the other", [drift], "ratio"),
+        exactly(E1_MLP[4], within=0.005),
+        published=E1_MLP[4],
+    )
+>>>>>>> wt-D

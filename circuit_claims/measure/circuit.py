@@ -31,6 +31,7 @@ from circuit_claims.measure.questions.growth import TraceQuestions
 from circuit_claims.measure.questions.labour import LabourQuestions
 from circuit_claims.measure.questions.regions import RegionQuestions
 from circuit_claims.measure.questions.separation import SeparationQuestions
+from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
 
-class Circuit(TraceQuestions, LabourQuestions, AttentionQuestions, AblationQuestions, RegionQuestions, SeparationQuestions):
+class Circuit(TraceQuestions, LabourQuestions, AttentionQuestions, AblationQuestions, RegionQuestions, SeparationQuestions, ProbingQuestions):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""
 
     @absent_control_is_undefined

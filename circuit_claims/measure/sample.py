@@ -43,6 +43,35 @@ class Sample:
         """``|x - value|``, pair by pair."""
         return combine(f"distance of {self.name} from {value:g}", [self], lambda v: abs(v[0] - value))
 
+    def by_action(self) -> "Sample":
+        """The mean of each action's pairs: the action is the unit now, its population is other actions."""
+        actions = list(dict.fromkeys(self.groups))
+        of = [[i for i, group in enumerate(self.groups) if group == action] for action in actions]
+        values = tuple(sum(self.values[i] for i in chosen) / len(chosen) for chosen in of)
+        return replace(
+            self,
+            name=f"{self.name}, by action",
+            values=values,
+            pairs=tuple(actions),
+            groups=(),
+            clips=tuple(tuple(clip for i in chosen for clip in self.clips[i]) for chosen in of),
+            experiment={**self.experiment, "unit": "the action: the mean over its pairs"},
+            figure={
+                "kind": "bars",
+                "title": f"{self.name}, by action",
+                "y": {"label": self.name, "unit": self.unit},
+                "bars": [
+                    {"name": action, "role": "claim", "value": value}
+                    for action, value in zip(actions, values, strict=True)
+                ],
+            },
+        )
+
+
+def average(name: str, samples: Sequence[Sample]) -> Sample:
+    """The mean of several measurements (layers, say), pair by pair."""
+    return combine(name, samples, lambda values: sum(values) / len(values))
+
 
 def combine(
     name: str,
