@@ -48,18 +48,6 @@ NB_LENS_STRIKE = {8: 0.9, 9: 1.0, 10: 2.0, 11: 17.0}
 """NB: the strike's logit lens after each block, read off the figure (hidden_states 9 to 12), in logits."""
 NB_LENS_STEPS = {layer: NB_LENS_STRIKE[layer] - NB_LENS_STRIKE[layer - 1] for layer in (9, 10, 11)}
 """By how much each of these blocks raises it."""
-E1_REGION = {"logit": (16.6881, 16.8257), "margin": 16.6881 - 8.5500}
-"""E1, appendix C.1, table 1: the strike's label before and after the ablation, and its margin before."""
-E3_TOPK = {
-    "success": {"logit": (16.9954, 16.6583), "margin": 16.9954 - 9.0371},
-    "failure": {"logit": (16.5200, 16.5044), "margin": 16.5200 - 6.3758},
-}
-"""E3, section 4.3, tables 1 and 2: the label before and after the ablation, and its margin before."""
-TOPK = 313
-"""E3, section 4.3: tokens ablated, the top 10 % of 3,136."""
-VIVIT_B_GRID = (16, 14, 14)
-"""Tubelets in time, height, width of the paper's model."""
-VIVIT_B_FRAMES = 32
 PROBE_LAYERS = range(12)
 """The layers that the paper probed: all of them."""
 NB_PROBE = (0.999, 1.0)
@@ -84,6 +72,10 @@ E3_GUTTER_BEFORE = (16.5200, 6.3758, 4.8109, 4.6217, 4.2289)
 """E3, table 2: bowling, throwing ball, headbutting, playing cricket, throwing baseball."""
 E3_GUTTER_AFTER = (16.5044, 6.6308, 5.1653, 4.6968, 4.3045)
 E3_GUTTER_CHANGE = (-0.0156, 0.2551, 0.3544, 0.0751, 0.0755)
+E1_REGION = (E1_LOGITS_BEFORE, E1_LOGITS_AFTER)
+"""The strike's logits before and after its critical region is zeroed."""
+E3_TOPK = {"success": (E3_STRIKE_BEFORE, E3_STRIKE_AFTER), "failure": (E3_GUTTER_BEFORE, E3_GUTTER_AFTER)}
+"""Each clip's logits before and after its top tokens are ablated."""
 E3_STRIKE_STATED = -0.34
 """E3, section 4.3: the change of the strike's bowling logit in words."""
 NB_GUTTER_UNSEEDED = 15.8039
@@ -93,6 +85,8 @@ TOKENS, TOP_K, TOP_SHARE = 3136, 313, 0.10
 """E3, section 4.3: "the top 10 %" of the patch tokens, of which 313 were ablated."""
 TUBELETS = (16, 14, 14)
 """The token grid of ViViT-B 16x2: time, height, width."""
+TUBELET_FRAMES = 2
+"""Frames of one tubelet."""
 NB_HEAT_MAP = (32, 98)
 """NB: the rows and columns that the attribution of the 3136 tokens was drawn in; a row is called a frame."""
 

@@ -6,11 +6,7 @@ import pytest
 
 from circuit_claims import above, below, between, claim, exactly
 from circuit_claims.judge.claim import Kind
-<<<<<<< HEAD
 from circuit_claims.measure.grid import published_cells
-from circuit_claims.measure.sample import Sample
-=======
->>>>>>> wt-D
 
 from .published import (
     E1_ATTENTION,
@@ -18,21 +14,16 @@ from .published import (
     E3_ATTENTION,
     E3_DELTA_STATED,
     E3_MLP,
-<<<<<<< HEAD
-    NB_DELTA,
-    TOPK,
-    VIVIT_B_FRAMES,
-    VIVIT_B_GRID,
-    each_layer,
-=======
     E3_ROUNDING,
     E3_TABLE_3,
     LAYERS,
     NB_DELTA,
     NB_DELTA_DENOMINATOR,
+    TOP_K,
+    TUBELET_FRAMES,
+    TUBELETS,
     each_layer,
     printed,
->>>>>>> wt-D
 )
 
 EXACT = {"kind": Kind.EXACT, "scope": "exact"}
@@ -118,19 +109,20 @@ def test_edition_1_prints_the_same_mlp_recovery_at_every_layer(judge):
 
 
 @claim(
-<<<<<<< HEAD
     "table-topk-pixels",
     "The notebook's map from the top 10 % of tokens to pixels zeroes 4.99 % of them, half of what is said.",
     source="E3 section 4.3: '313 tokens, the top 10 %'; NB: token // 196, a tubelet, used as a frame",
     **EXACT,
 )
 def test_the_published_top_k_map_zeroes_half_of_the_stated_pixels(judge):
-    _, height, width = VIVIT_B_GRID
+    _, height, width = TUBELETS
     # Which tokens they are makes no difference: no two of them share a cell.
-    cells = {cell for token in range(TOPK) for cell in published_cells(token, VIVIT_B_GRID)}
-    share = len(cells) / (VIVIT_B_FRAMES * height * width)
+    cells = {cell for token in range(TOP_K) for cell in published_cells(token, TUBELETS)}
+    share = len(cells) / (TUBELETS[0] * TUBELET_FRAMES * height * width)
     judge(printed("share of the pixels zeroed", [share]), exactly(0.0499, within=0.00005), published=0.0499)
-=======
+
+
+@claim(
     "table-mlp-over-100",
     "The first edition's MLP recoveries are over 100 %.",
     source="E1 section 3 and table 2",
@@ -263,4 +255,3 @@ def test_notebook_baseline_drifts_by_as_much_as_the_constant(judge):
         exactly(E1_MLP[4], within=0.005),
         published=E1_MLP[4],
     )
->>>>>>> wt-D

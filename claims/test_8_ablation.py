@@ -26,10 +26,10 @@ TWICE_THE_PAPERS = 0.2
 each_clip = pytest.mark.parametrize("clip", ["success", "failure"])
 
 
-def change(of):
-    """A published change of the label's logit, relative to its margin."""
-    before, after = of["logit"]
-    return (after - before) / of["margin"]
+def change(logits):
+    """A published change of the label's logit, relative to its margin; the label comes first."""
+    before, after = logits
+    return (after[0] - before[0]) / (before[0] - before[1])
 
 
 @claim(

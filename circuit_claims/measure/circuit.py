@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
-from circuit_claims.measure.questions.attention import AttentionQuestions
 from circuit_claims.measure.questions.ablation import AblationQuestions
+from circuit_claims.measure.questions.attention import AttentionQuestions
 from circuit_claims.measure.questions.base import (
     INERT,
     NECESSITY,
@@ -29,9 +29,9 @@ from circuit_claims.measure.questions.base import (
 )
 from circuit_claims.measure.questions.growth import TraceQuestions
 from circuit_claims.measure.questions.labour import LabourQuestions
+from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.measure.questions.regions import RegionQuestions
 from circuit_claims.measure.questions.separation import SeparationQuestions
-from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out
@@ -40,7 +40,15 @@ if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
 
-class Circuit(TraceQuestions, LabourQuestions, AttentionQuestions, AblationQuestions, RegionQuestions, SeparationQuestions, ProbingQuestions):
+class Circuit(
+    TraceQuestions,
+    LabourQuestions,
+    AttentionQuestions,
+    AblationQuestions,
+    RegionQuestions,
+    SeparationQuestions,
+    ProbingQuestions,
+):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""
 
     @absent_control_is_undefined

@@ -64,7 +64,7 @@ class Compared:
         return any(difference.change in on for difference in self.differences)
 
 
-class NothingToCompare(Exception):
+class NothingToCompare(Exception):  # noqa: N818 - what it is, not what went wrong
     """The two reports judge no claim in common; the message says of what each is."""
 
 

@@ -130,7 +130,9 @@ def test_workers_report_what_one_process_does(claims, last_line):
     assert two.ret == one.ret
     counts = [sorted(last_line(result).split(", ")) for result in (one, two)]
     assert counts[0] == counts[1], "in the order in which they came, which is any"
-    two.stdout.fnmatch_lines(["6 claims: *", "report: reports/latest.json, reports/latest.md, reports/latest.html"])
+    two.stdout.fnmatch_lines(
+        ["6 claims: *", "report: reports/latest.json, reports/latest.md, reports/latest.html"]
+    )
 
 
 def test_a_worker_names_the_options_in_the_command_that_runs_a_claim_again(claims):

@@ -33,7 +33,7 @@ class AblationQuestions(Questions):
 
         `of`: `blocks` (every attention and MLP) or `heads`; `by`: `zero`, `mean` or `resample`.
         """
-        measured = self._singles(of, by, clip)
+        measured = self._ablated(of, by, clip)
 
         def share(pair: Pair) -> float:
             one = measured[pair.name]
@@ -47,11 +47,11 @@ class AblationQuestions(Questions):
             share,
             {"ablated": f"each of the {of} alone, {clip} clip", "by": BY[by], "readout": MARGIN},
         )
-        return replace(sample, figure=self._by_layer(clip)) if of == "blocks" else sample
+        return replace(sample, figure=self._effects_by_layer(clip)) if of == "blocks" else sample
 
     def labels_kept(self, *, of: str = "blocks", by: str = "zero", clip: str = "success") -> Sample:
         """Share of the components whose ablation alone leaves the clip its label."""
-        measured = self._singles(of, by, clip)
+        measured = self._ablated(of, by, clip)
 
         def share(pair: Pair) -> float:
             kept = [one["margin"] > 0 for one in measured[pair.name]["ablated"].values()]
@@ -130,7 +130,7 @@ class AblationQuestions(Questions):
             },
         )
 
-    def _singles(self, of: str, by: str, clip: str) -> dict[str, Any]:
+    def _ablated(self, of: str, by: str, clip: str) -> dict[str, Any]:
         params = {"clip": clip, **self._by(by)}
         if of == "heads":
             return self._assay.measured("ablation.heads", "outcome", {**params, "of": HEADS_OF})
@@ -148,7 +148,7 @@ class AblationQuestions(Questions):
             params = {"clip": clip, "layers": list(layers), **self._by(by)}
             both = self._assay.measured("ablation.cascade", "outcome", params)
             return both, both
-        return self._together(layers, by, clip), self._singles("blocks", by, clip)
+        return self._together(layers, by, clip), self._ablated("blocks", by, clip)
 
     def _by(self, by: str) -> dict[str, str]:
         """A mean depends on the clips that it is over, and they are part of its key."""
@@ -159,7 +159,7 @@ class AblationQuestions(Questions):
         )
         return {"by": by, "over": sha256(" ".join(keys).encode()).hexdigest()[:16]}
 
-    def _by_layer(self, clip: str) -> dict[str, Any]:
+    def _effects_by_layer(self, clip: str) -> dict[str, Any]:
         """Every attention and MLP alone: total and direct effect, and by what the write is replaced."""
         shown = {
             "resampled": ("resample", "margin"),
@@ -182,7 +182,7 @@ class AblationQuestions(Questions):
         }
 
     def _series(self, kind: str, name: str, by: str, what: str, clip: str) -> dict[str, Any]:
-        found = [one for one in self._singles("blocks", by, clip).values() if one["margin"]]
+        found = [one for one in self._ablated("blocks", by, clip).values() if one["margin"]]
         by_layer = [
             [one["ablated"][f"{kind}_out.{layer}"][what] / one["margin"] - 1 for one in found]
             for layer in range(self.facts.n_layers)

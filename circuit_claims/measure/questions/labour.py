@@ -129,9 +129,7 @@ class LabourQuestions(Questions):
 
         def index(pair: Pair) -> float:
             if not whole.get(pair.name):
-                raise UndefinedRecovery(
-                    "the joint patch recovers nothing to share (x/0)"
-                )
+                raise UndefinedRecovery("the joint patch recovers nothing to share (x/0)")
             return sum(part[pair.name] for part in parts) / whole[pair.name]
 
         return self._sample(

@@ -237,7 +237,7 @@ class ProbingQuestions(Questions):
         """CLS after one block in this window and in those of `AROUND` that fit: `[window, pair, 2, d]`."""
         asked = {"control": SUFFICIENCY, "layers": layer + 1}
         found = []
-        for assay in (self._assay, *self._shifted()):
+        for assay in (self._assay, *self._windows_moved()):
             streams = assay.measured("probing.streams", "outcome", asked)
             if not any("outside" in streams[name] for name in self._names("outcome")):
                 found.append(_array(streams, self._names("outcome"))[:, layer])
@@ -245,7 +245,7 @@ class ProbingQuestions(Questions):
             raise NotApplicable("the clips have room for one window only, so none can be held out")
         return np.stack(found)
 
-    def _shifted(self) -> list[Assay]:
+    def _windows_moved(self) -> list[Assay]:
         moved = []
         for by in AROUND:
             with suppress(SamplingError):  # it would begin before the clips do
