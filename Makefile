@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install claims test test-slow lint calibration truth-table mutation sample sample-again organism clean
+.PHONY: help install docs claims test test-slow lint calibration truth-table mutation sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 
 test-slow: $(STAMP) ## the slow tests (under 30 minutes)
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+docs: $(STAMP) ## build the pages into build/site, strictly
+	$(BIN)/python -m mkdocs build --strict
 
 lint: $(STAMP) ## ruff (with its fixes) and mypy
 	$(BIN)/ruff check --fix .
