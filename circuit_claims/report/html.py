@@ -78,7 +78,9 @@ def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, 
         for model in report["models"]
     ]
     by_group = {
-        group.name: _by_claim([entry for entry in claims if plain.group_of(entry) is group], anchors)
+        group.name: _by_claim(
+            [entry for entry in claims if plain.group_of(entry) is group], anchors, report["run"]["options"]
+        )
         for group in plain.GROUPS
     }
     return {
@@ -144,7 +146,7 @@ def _anchors(claims: Sequence[wording.Entry]) -> dict[tuple[str, str | None], st
 
 
 def _by_claim(
-    entries: Sequence[wording.Entry], anchors: Mapping[tuple[str, str | None], str]
+    entries: Sequence[wording.Entry], anchors: Mapping[tuple[str, str | None], str], options: str
 ) -> list[dict[str, Any]]:
     """Each claim once, with its result on every model that it was judged on."""
     claims = []
@@ -163,7 +165,7 @@ def _by_claim(
                 "experiment": plain.experiment(first),
                 "published": any(m["published"] is not None for entry in mine for m in entry["measurements"]),
                 "results": {
-                    entry["model"]: _result(entry, scale, anchors)
+                    entry["model"]: _result(entry, scale, anchors, options)
                     for entry, scale in zip(mine, scales, strict=True)
                 },
             }
@@ -172,7 +174,7 @@ def _by_claim(
 
 
 def _result(
-    entry: wording.Entry, scale: Scale, anchors: Mapping[tuple[str, str | None], str]
+    entry: wording.Entry, scale: Scale, anchors: Mapping[tuple[str, str | None], str], options: str
 ) -> dict[str, Any]:
     return {
         "model": entry["model"],
@@ -193,7 +195,7 @@ def _result(
         "contrasts": _contrasts(entry),
         "effects": [(m["part"], m["effect"]) for m in entry["measurements"] if m["effect"]],
         "undefined": sorted({why for m in entry["measurements"] for why in m["undefined"].values()}),
-        "rerun": wording.rerun(entry),
+        "rerun": wording.rerun(entry, options),
         "figures": entry["figures"],
     }
 

@@ -39,8 +39,9 @@ def test_supported_claims_have_a_row_and_no_section():
 
 
 def many(count):
-    observed, expectation = evidence([0.3, 0.31, 0.29, 0.3, 0.3]), above(0.5)
-    return build([judged(f"claim-{n}", observed, expectation) for n in range(count)], RUN, [MODEL])
+    one = build([judged("claim", evidence([0.3, 0.31, 0.29, 0.3, 0.3]), above(0.5))], RUN, [MODEL])
+    (entry,) = one["claims"]
+    return {**one, "claims": [{**entry, "key": f"claim-{n}/reproduces"} for n in range(count)]}
 
 
 @pytest.mark.parametrize("limit", [400, 5_000, 20_000])
