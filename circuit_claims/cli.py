@@ -93,10 +93,15 @@ class _Collector:
 def _pairs(options: argparse.Namespace) -> int:
     from circuit_claims.clips.errors import ManifestError
     from circuit_claims.clips.pairs import load_pairs
+    from circuit_claims.clips.paper import paper_manifest
     from circuit_claims.organisms.registry import pairs_of, resolve
+    from circuit_claims.under_test import PAPER
 
     try:
-        pairs = load_pairs(options.circuit_pairs or pairs_of(resolve("organism")))
+        named = options.circuit_pairs
+        if named == PAPER:
+            named = paper_manifest(Path(".circuit-cache"))
+        pairs = load_pairs(named or pairs_of(resolve("organism")))
     except ManifestError as fault:
         print(fault, file=sys.stderr)
         return USAGE

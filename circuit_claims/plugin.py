@@ -171,10 +171,12 @@ def pytest_runtest_makereport(
     from circuit_claims.judge.ledger import Mark, mark
     from circuit_claims.judge.plain import to_plain
     from circuit_claims.report.failure import failure
+    from circuit_claims.report.junit import said
 
-    said = (PROPERTY, json.dumps(to_plain(result), allow_nan=False))
-    report.user_properties.append(said)
-    item.user_properties.append(said)  # JUnit takes its properties from the report of the teardown
+    plain = to_plain(result)
+    report.user_properties.append((PROPERTY, json.dumps(plain, allow_nan=False)))
+    # JUnit takes its properties from the report of the teardown.
+    item.user_properties.append((PROPERTY, said(plain, session.options.root)))
     shown = mark(result)
     report.__dict__["circuit_mark"] = str(shown)  # crosses to xdist's controller with the report
     where = (str(item.path), item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")

@@ -28,6 +28,17 @@ def write(path: Path, report: Mapping[str, Any], frames: Mapping[str, Frames] | 
 
 def render(report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None) -> str:
     """The page of a report in the current version."""
+    style = files("circuit_claims.report").joinpath("style.css").read_text(encoding="utf-8")
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    return _filled("template.html", report, frames or {}, style=style, style_hash=digest)
+
+
+def fragment(report: Mapping[str, Any]) -> str:
+    """The verdicts at a glance, to stand in another page: what a notebook shows."""
+    return _filled("fragment.html", report, {})
+
+
+def _filled(template: str, report: Mapping[str, Any], frames: Mapping[str, Frames], **more: str) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -39,12 +50,9 @@ def render(report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None
     )
     environment.filters["times"] = _times
     environment.filters["base64"] = lambda jpeg: b64encode(jpeg).decode()
-    style = files("circuit_claims.report").joinpath("style.css").read_text(encoding="utf-8")
-    page = _page(cleaned(report), frames or {})
-    return environment.get_template("template.html").render(
-        **page,
-        style=style,
-        style_hash=b64encode(sha256(style.encode()).digest()).decode(),
+    return environment.get_template(template).render(
+        **_page(cleaned(report), frames),
+        **more,
         groups=plain.GROUPS,
         verdicts=plain.VERDICTS,
         marks=plain.MARKS,
@@ -53,7 +61,7 @@ def render(report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None
 
 def _times(text: str) -> str:
     """Factors with a sign of multiplication, and a number and its unit on one line, as on paper."""
-    return re.sub(r"(?<!\w)x(?=\d)", "×", text).replace(" %", "\u00a0%")
+    return re.sub(r"(?<![\w\\])x(?=\d)", "×", text).replace(" %", "\u00a0%")
 
 
 def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, Any]:

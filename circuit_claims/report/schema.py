@@ -180,17 +180,21 @@ def _part(part: Result) -> dict[str, Any]:
     }
 
 
+def _text(value: str) -> str:
+    """Text that a file can hold: a clip's name may have bytes that are none."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _rounded(value: Any) -> Any:
     """Six significant digits, and null for what is no number."""
     if isinstance(value, bool) or value is None or isinstance(value, int):
         return value
     if isinstance(value, str):
-        # A file's name may hold bytes that are no text, which no file could be written with.
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        return _text(value)
     if isinstance(value, float):
         return float(f"{value:.6g}") if isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _rounded(inner) for key, inner in value.items()}
+        return {_text(str(key)): _rounded(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_rounded(inner) for inner in value]
     raise TypeError(f"{type(value).__name__} does not belong in a report: {value!r}")

@@ -185,7 +185,7 @@ def test_straddling_yes_or_no_says_how_many_pairs_would_decide():
         (below(10.0), 10.0),
         (negligible(1.0), 1.0),
     ],
-    ids=lambda value: getattr(value, "words", None),
+    ids=["between, above", "between, below", "anything", "below", "negligible"],
 )
 def test_effect_sizes_are_taken_from_the_edge_nearest_to_the_mean(expectation, edge):
     effect = decide(REPRODUCES, evidence(ONE_TO_FIVE), expectation).effect
