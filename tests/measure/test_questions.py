@@ -1,0 +1,261 @@
+"""What claims ask of a circuit: of models of another depth, of moved windows, of joint patches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.append(str(Path(__file__).parents[1] / "plugin"))
+
+from tiny_world import save_clips, save_model
+
+from circuit_claims.clips.decode import Decoder
+from circuit_claims.clips.pairs import load_pairs
+from circuit_claims.measure.assay import Assay, Bench
+from circuit_claims.measure.circuit import Circuit
+from circuit_claims.measure.errors import NotApplicable
+from circuit_claims.measure.labour import labour
+from circuit_claims.measure.questions.labour import CLAIMED, SHOWN
+from circuit_claims.measure.recovery import projection
+from circuit_claims.measure.store import Store
+from circuit_claims.measure.trace import delta_trace
+from circuit_claims.models.sites import attn_out, mlp_out
+from circuit_claims.models.source import ModelSource
+
+Ask = Callable[..., Circuit]
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_clips(tmp_path_factory.mktemp("world") / "clips")
+
+
+@pytest.fixture(scope="module")
+def on(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """A circuit of a tiny random model on two outcome pairs: `on(layers)`, with a store of the module."""
+    store = Store(tmp_path_factory.mktemp("store"))
+    folders: dict[int, Path] = {}
+
+    def made(layers: int) -> Circuit:
+        if layers not in folders:
+            folders[layers] = tmp_path_factory.mktemp(f"depth-{layers}")
+            save_model(folders[layers], layers, num_hidden_layers=layers)
+        pairs = load_pairs(manifest).select("*-0*")
+        source = ModelSource(name=f"of-{layers}", location=folders[layers])
+        return Circuit(Assay(source, pairs, Bench(store, decoder)))
+
+    with Decoder() as decoder:
+        yield made
+
+
+class Deep(Circuit):
+    """A circuit of which the depth alone is asked."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__(Assay(ModelSource(name=f"of-{layers}", location=Path()), None, None))  # type: ignore[arg-type]
+        self._assay._facts = {"n_layers": layers, "n_heads": 1, "labels": [], "identity": {"passed": True}}
+
+
+# Depth --------------------------------------------------------------------------------------------------
+
+
+def test_a_layer_of_twelve_is_itself() -> None:
+    circuit = Deep(12)
+    assert [circuit.at(layer) for layer in range(12)] == list(range(12))
+    assert {type(circuit.at(layer)) for layer in range(12)} == {int}, "and says nothing of another"
+
+
+@pytest.mark.parametrize(
+    ("layers", "there"),
+    [
+        (24, {0: 0, 4: 8, 5: 10, 10: 20, 11: 22}),  # the catalogue: layers 5 to 11 are 10 to 22 of 24
+        (6, {0: 0, 4: 2, 5: 3, 10: 5, 11: 5}),  # 2.5 is rounded up; 5.5 would be a layer too many
+        (16, {4: 5, 5: 7, 6: 8}),
+    ],
+)
+def test_a_layer_is_that_of_the_same_depth(layers: int, there: dict[int, int]) -> None:
+    circuit = Deep(layers)
+    assert {layer: circuit.at(layer) for layer in there} == there
+
+
+@given(layers=st.integers(6, 96), layer=st.integers(0, 11))
+def test_the_depth_is_kept_within_half_a_layer(layers: int, layer: int) -> None:
+    here = Deep(layers).at(layer)
+    assert 0 <= here < layers
+    assert here <= Deep(layers).at(min(layer + 1, 11))
+    assert abs(here - layer * layers / 12) <= 0.5 or here == layers - 1
+
+
+def test_a_model_too_shallow_to_tell_layers_apart_is_not_judged() -> None:
+    with pytest.raises(NotApplicable, match=r"layer 5 of 12, and the 5 layers of of-5 .* \(at least 6\)"):
+        Deep(5).at(5)
+
+
+def test_a_layer_of_another_depth_says_whose_place_it_takes(on: Ask) -> None:
+    circuit = on(24)
+    start, end = circuit.at(5), circuit.at(11)
+    growth = circuit.growth(start, end)
+    told = "layer 10 of 24, where the paper's is 5 of 12; layer 22 of 24, where the paper's is 11 of 12"
+    assert growth.experiment["depth"] == told
+    assert growth.name == "growth of the delta from layer 10 to 22"
+    assert growth.values == circuit.growth(10, 22).values
+    assert "depth" not in circuit.growth(10, 22).experiment
+    site = mlp_out(circuit.at(5))
+    assert site == mlp_out(10)
+    assert circuit.recovery(site).experiment["depth"] == "layer 10 of 24, where the paper's is 5 of 12"
+    assert circuit.recovery(site).values == circuit.recovery(mlp_out(10)).values
+
+
+class Heard:
+    """A judge that keeps what it is handed."""
+
+    def __call__(self, measured: Any, _expectation: Any, **more: Any) -> None:
+        self.measured, self.more = measured, more
+
+
+@pytest.mark.parametrize(("layers", "told"), [(6, "layer 3 of 6"), (24, "layer 10 of 24")])
+def test_claims_about_meaning_are_judged_at_another_depth(
+    on: Ask, monkeypatch: pytest.MonkeyPatch, layers: int, told: str
+) -> None:
+    monkeypatch.setattr("circuit_claims.measure.questions.base.RANDOM_SEEDS", (101,))
+    from claims import test_2_amplification as amplification
+    from claims import test_3_division_of_labour as labours
+
+    circuit, judge = on(layers), Heard()
+    amplification.test_the_rise_starts_at_layer_5(circuit, judge)
+    assert judge.measured.experiment["depth"] == f"{told}, where the paper's is 5 of 12"
+    assert len(judge.more["jitter"].values) == 2
+    amplification.test_outcome_delta_grows_more_than_a_same_outcome_delta(circuit, judge)
+    assert judge.measured.name.endswith(f"from layer 0 to {layers - 1}")
+    labours.test_each_mlp_recovers_more_than_its_attention(circuit, judge, 5)
+    assert judge.measured.experiment["depth"] == f"{told}, where the paper's is 5 of 12"
+    labours.test_attention_moves_evidence_from_the_patch_tokens(circuit, judge)
+    assert "where the paper's is 10 of 12" in judge.measured.experiment["depth"]
+    assert len(judge.more["controls"]["random weights"]) == 1
+
+
+def test_published_numbers_are_those_of_twelve_layers(on: Ask) -> None:
+    from claims import test_2_amplification as amplification
+
+    with pytest.raises(NotApplicable, match="has 24 layers"):
+        amplification.test_delta_grows_by_over_300_percent_from_layer_5(on(24), Heard())
+
+
+def test_nothing_grows_between_a_layer_and_itself(on: Ask) -> None:
+    with pytest.raises(NotApplicable, match="no layers between 5 and 5"):
+        on(6).growth(5, 5)
+    with pytest.raises(NotApplicable, match="no two blocks before layer 1"):
+        on(6).kink(1)
+
+
+# Jitter -------------------------------------------------------------------------------------------------
+
+
+def growth_in(circuit: Circuit, by: int) -> list[float]:
+    """The growth from block 1 to 4 of each pair, with both windows moved, from the traces themselves."""
+    assay = circuit._assay.shifted(by)
+    found = []
+    for pair in assay.chosen("outcome"):
+        trace = delta_trace(assay.model(), assay.success(pair), assay.failure(pair))
+        found.append(trace.blocks[4].cls_delta / trace.blocks[1].cls_delta)
+    return found
+
+
+def test_jitter_is_the_mean_change_over_the_moved_windows(on: Ask) -> None:
+    circuit = on(6)
+    jitter = circuit.jitter(lambda moved: moved.growth(1, 4))
+    own, earlier, later = (growth_in(circuit, by) for by in (0, -2, 2))
+    by_hand = [(abs(a - o) + abs(b - o)) / 2 for o, a, b in zip(own, earlier, later, strict=True)]
+    assert jitter.values == pytest.approx(by_hand, rel=1e-9)
+    assert jitter.pairs == circuit.growth(1, 4).pairs
+    assert min(jitter.values) > 0
+
+
+@pytest.mark.parametrize("outside", [-9, 9], ids=["before the clips", "after them"])
+def test_a_window_that_does_not_fit_is_left_out(
+    on: Ask, monkeypatch: pytest.MonkeyPatch, outside: int
+) -> None:
+    monkeypatch.setattr("circuit_claims.measure.questions.base.JITTER", (outside, 2))
+    circuit = on(6)
+    jitter = circuit.jitter(lambda moved: moved.growth(1, 4))
+    own, later = growth_in(circuit, 0), growth_in(circuit, 2)
+    assert jitter.values == pytest.approx([abs(b - o) for o, b in zip(own, later, strict=True)], rel=1e-9)
+
+
+def test_where_no_window_fits_there_is_no_jitter(on: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("circuit_claims.measure.questions.base.JITTER", (-9, 99))
+    jitter = on(6).jitter(lambda moved: moved.growth(1, 4))
+    assert jitter.values == ()
+    assert set(jitter.undefined.values()) == {"no moved window fits into its clips"}
+
+
+def test_moved_windows_are_measured_once(on: Ask) -> None:
+    on(6).jitter(lambda moved: moved.growth(1, 4))
+    again = on(6)
+    before = again._assay.bench.store.misses
+    first = again.jitter(lambda moved: moved.growth(2, 5))
+    assert again._assay.bench.store.misses == before
+    assert again._assay._model is None
+    assert len(first.values) == 2
+
+
+# Division of labour -------------------------------------------------------------------------------------
+
+
+def test_joint_patches_are_those_of_the_pair(on: Ask) -> None:
+    circuit = on(6)
+    found = circuit.together("gathered", 2, 5)
+    assay = circuit._assay
+    for pair, value in zip(assay.chosen("outcome"), found.values, strict=True):
+        made = labour(assay.model(), assay.success(pair), assay.failure(pair), 2, 5, routes=["gathered"])
+        assert value == pytest.approx(projection(made.routes["gathered"]), rel=1e-4)
+    assert found.experiment["readout"].startswith("summary")
+    assert found.figure is not None
+    assert [bar["value"] for bar in found.figure["bars"] if "patch tokens, " not in bar["name"]]
+    assert len(found.figure["bars"]) == len(SHOWN)
+
+
+def test_of_controls_only_what_claims_rest_on_is_measured(on: Ask) -> None:
+    circuit = on(6)
+    other = circuit.together("both", 2, 5, pairs="noise")
+    assert other.figure is None
+    assert set(circuit._labour(2, 5, "success -> failure", "noise").popitem()[1]["routes"]) == set(CLAIMED)
+    assert circuit.random()[0].together("both", 2, 5).figure is None
+
+
+def test_what_the_pairs_lack_is_an_undefined_control(on: Ask) -> None:
+    missing = on(6).together("both", 2, 5, pairs="other-clip")
+    assert missing.values == ()
+    assert "has no other-clip pairs" in missing.undefined["all pairs"]
+    assert on(6).composition("combined", 2, 5, pairs="other-clip").undefined
+    assert on(6).beyond_one(2, 5, pairs="other-clip").values == ()
+
+
+def test_mlps_that_are_held_and_run_make_the_composition(on: Ask) -> None:
+    circuit = on(6)
+    mediated, combined = (circuit.composition(part, 2, 4) for part in ("mediated", "combined"))
+    assay = circuit._assay
+    pair = assay.chosen("outcome")[0]
+    made = labour(assay.model(), assay.success(pair), assay.failure(pair), 2, 4, routes=["both"])
+    assert made.run is not None
+    assert made.held is not None
+    assert mediated.values[0] == pytest.approx(made.run.together - made.held.together, abs=1e-5)
+    excess = [of.together - sum(of.alone) for of in (made.run, made.held)]
+    assert combined.values[0] == pytest.approx(excess[0] - excess[1], abs=1e-5)
+
+
+def test_beyond_one_is_held_against_the_largest_single_write(on: Ask) -> None:
+    circuit = on(6)
+    together = circuit.together("both", 2, 3).values
+    singles = [circuit.recovery(make(layer)).values for layer in (2, 3) for make in (attn_out, mlp_out)]
+    largest = [max(column) for column in zip(*singles, strict=True)]
+    by_hand = [t - s for t, s in zip(together, largest, strict=True)]
+    assert circuit.beyond_one(2, 3).values == pytest.approx(by_hand)
+    index = [sum(column) / t for column, t in zip(zip(*singles, strict=True), together, strict=True)]
+    assert circuit.additivity(2, 3).values == pytest.approx(index)
