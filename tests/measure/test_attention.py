@@ -127,7 +127,7 @@ def test_values_that_float32_cannot_tell_apart_are_ties() -> None:
 
 
 def test_the_attention_of_the_integer_toy() -> None:
-    """All weights are 1, on two patch tokens of one tubelet: even in time and space, and none concentrated."""
+    """All weights are 1, on the two patch tokens of one tubelet: even in time and in space."""
     covered = np.array([[[1.0, 0.0]]])
     found = describe(attribute(integer_toy(), DONOR, 0), (1, 1, 2), [0], [(1, 0)], covered)
     assert found["later"] == found["later_kept"] == [[0.5], [0.5]]
