@@ -26,7 +26,7 @@ from torch import Tensor
 
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError
-from circuit_claims.measure.margin import in_batches, run_on, said
+from circuit_claims.measure.margin import in_batches, run_on, said, spread
 from circuit_claims.measure.patching import one_clip, require_finite
 from circuit_claims.models.residual import EVERY_ROW, ResidualModel
 from circuit_claims.models.sites import Site, attn_out, mlp_out
@@ -97,9 +97,10 @@ def ablate_each(
         heads: ablate each head of the sites' attentions instead; an output bias belongs to no head and stays.
 
     Returns:
-        `label` (the one that the clip gets), `logit` and `margin` of the clean run, and for each component in
-        `ablated`, by `site.key` or `site.key.head.N`: `logit` and `margin` (total effect), `direct` (the
-        margin by the direct effect alone). Raises MeasurementError for unknown sites, and NaN or Inf.
+        `label` (the one that the clip gets), `logit` and `margin` of the clean run, the `spread` (standard
+        deviation) of its logits over the labels; and for each component in `ablated`, by `site.key` or
+        `site.key.head.N`: `logit` and `margin` (total effect), `direct` (the margin by the direct effect
+        alone). Raises MeasurementError for unknown sites, and NaN or Inf.
     """
     wanted = _wanted(model, sites)
     names: list[str] = []
@@ -132,6 +133,7 @@ def ablate_each(
     return {
         "label": label,
         **said(clean, label)[0],
+        "spread": spread(clean),
         "ablated": {name: {**total, "direct": only["margin"]} for name, total, only in ablated},
     }
 
@@ -146,20 +148,32 @@ def ablate_together(
 
     Returns as `ablate_each`, without direct effects, by the group's name. Raises MeasurementError.
     """
-    wanted = [set[Site]()] + [_wanted(model, sites) for sites in groups.values()]
+    wanted = [_wanted(model, sites) for sites in groups.values()]
+    order: list[int] = []
     with torch.inference_mode():
-        states = model.embed(one_clip(model, pixels, "clip")).repeat(len(wanted), 1, 1)
+        resid = model.embed(one_clip(model, pixels, "clip"))
+        started = resid[:0]
         for write, stand_in in zip(model.writes, stand_ins, strict=True):
-            out = torch.cat([write(batch) for batch in in_batches(model, states)])
-            for index, sites in enumerate(wanted):
-                if write.site in sites:
-                    out[index] = stand_in.write[0]
-            states = states + out
-            require_finite(model, "clip with groups ablated", write.after, states)
-        logits = model.readout(states).logits
-    label = int(logits[0].argmax())
-    clean, *ablated = said(logits, label)
-    return {"label": label, **clean, "ablated": dict(zip(groups, ablated, strict=True))}
+            outs = [write(batch) for batch in in_batches(model, started)]
+            for place, out in enumerate(one for batch in outs for one in batch):
+                started[place] += stand_in.write[0] if write.site in wanted[order[place]] else out
+            begins = [g for g, sites in enumerate(wanted) if g not in order and write.site in sites]
+            if begins:
+                started = torch.cat([started, *[resid + stand_in.write] * len(begins)])
+                order += begins
+            resid = resid + write(resid)
+            require_finite(model, "clip", write.after, resid)
+            require_finite(model, "clip with groups ablated", write.after, started)
+        clean = model.readout(resid).logits
+        label = int(clean[0].argmax())
+        ablated = said(model.readout(started).logits, label)
+    names = list(groups)
+    return {
+        "label": label,
+        **said(clean, label)[0],
+        "spread": spread(clean),
+        "ablated": {names[group]: one for group, one in zip(order, ablated, strict=True)},
+    }
 
 
 def _wanted(model: ResidualModel, sites: Collection[Site] | None) -> set[Site]:

@@ -73,6 +73,11 @@ def said(logits: Tensor, label: int) -> list[dict[str, Any]]:
     return [{"logit": rounded(logit), "margin": rounded(margin)} for logit, margin in found]
 
 
+def spread(logits: Tensor) -> float:
+    """The standard deviation of one run's logits `[1, label]` over the labels."""
+    return rounded(float(logits[0].double().std(unbiased=False)))
+
+
 def rounded(value: float) -> float:
     """To `DIGITS` significant digits."""
     return float(f"{value:.{DIGITS}g}")

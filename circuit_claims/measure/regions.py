@@ -160,7 +160,7 @@ def _regions(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, A
     def first(name: str, share: float) -> Tensor:
         return tubelets(model, ordered[name][: count(share, model.token_grid)])
 
-    top, drawn = first("top", PAPER), first("random", PAPER)
+    top = first("top", PAPER)
     paper = ordered["top"][: count(PAPER, model.token_grid)]
     regions = {
         f"{name} {share:g}": (first(name, share), "zero")
@@ -171,10 +171,8 @@ def _regions(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, A
     if params["curve"]:
         depth = model.frames // model.token_grid[0]
         regions["moved in time"] = (moved_in_time(top, depth, seed), "zero")
-        regions["all but top"] = (~top, "zero")
         for baseline in ("clip mean", "another frame"):
             regions[f"top, {baseline}"] = (top, baseline)
-            regions[f"random, {baseline}"] = (drawn, baseline)
         regions["hotspot frames"] = (whole_frames(model, HOTSPOT), "zero")
         regions["frames around it"] = (whole_frames(model, AROUND_IT), "zero")
     return ablate_regions(model, pixels, regions)

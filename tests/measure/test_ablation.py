@@ -50,7 +50,7 @@ RESAMPLED = {
 
 def test_nothing_in_the_place_of_each_write() -> None:
     found = ablate_each(TOY, RECIPIENT, zero(TOY))
-    assert found == {"label": 0, "logit": 79, "margin": 120, "ablated": ZERO}
+    assert found == {"label": 0, "logit": 79, "margin": 120, "spread": 60, "ablated": ZERO}
 
 
 def test_another_clips_write_in_the_place_of_each() -> None:
@@ -81,7 +81,7 @@ def test_groups_are_ablated_in_runs_of_their_own() -> None:
         "one": [mlp_out(0)],
     }
     found = ablate_together(TOY, RECIPIENT, zero(TOY), groups)
-    assert (found["label"], found["logit"], found["margin"]) == (0, 79, 120)
+    assert (found["label"], found["logit"], found["margin"], found["spread"]) == (0, 79, 120, 60)
     # Without MLPs (1,0) (1,3) (1,3) (10,3) (10,3); without anything (1,0).
     assert found["ablated"] == {
         "mlp": {"logit": 13, "margin": 6},

@@ -21,7 +21,7 @@ ALONE = {
 
 
 def one(**more: Any) -> dict[str, Any]:
-    return {"label": 0, "logit": 10.0, "margin": 4.0, **more}
+    return {"label": 0, "logit": 10.0, "margin": 4.0, "spread": 2.0, **more}
 
 
 class Bench:
@@ -95,18 +95,22 @@ def test_components_that_are_withstood_and_labels_that_are_kept() -> None:
 def test_redundancy_is_what_all_at_once_cost_beyond_the_sum() -> None:
     together = {"mlp": {"logit": 0.0, "margin": -4.0}, "attn": {"logit": 0.0, "margin": 2.0}}
     asked = circuit(ablation__joint=one(ablated=together), ablation__each=one(ablated=ALONE))
-    # -200 % against -2.5 % and -125 %; -50 % against 0 and -50 %.
-    assert asked.redundancy("mlp", [0, 1]).values == pytest.approx((0.725, 0.725))
+    # -8 against -0.1 and -5; -2 against 0 and -2; in units of the spread, 2.
+    assert asked.redundancy("mlp", [0, 1]).values == pytest.approx((1.45, 1.45))
     assert asked.redundancy("attn", [0, 1]).values == (0.0, 0.0)
-    # Total minus direct: 1.9 and 1 of a margin of 4, and 1 and 0.
-    assert asked.self_repair("mlp", [0, 1]).values == pytest.approx((0.3625, 0.3625))
-    assert asked.self_repair("attn", [0, 1]).values == (0.125, 0.125)
+    # Total minus direct: 1.9 and 1, and 1 and 0.
+    assert asked.self_repair("mlp", [0, 1]).values == pytest.approx((0.725, 0.725))
+    assert asked.self_repair("attn", [0, 1]).values == (0.25, 0.25)
+    flat = circuit(
+        ablation__joint=one(ablated=together), ablation__each={**one(ablated=ALONE), "spread": 0.0}
+    )
+    assert flat.redundancy("mlp", [0, 1]).undefined
 
 
 def test_of_random_weights_only_the_mlps_are_measured() -> None:
     bench = Bench({"ablation.cascade": one(ablated={**ALONE, "mlp": {"logit": 0.0, "margin": -4.0}})})
     random = Circuit(bench, control=True)  # type: ignore[arg-type]
-    assert random.redundancy("mlp", [0, 1]).values == pytest.approx((0.725, 0.725))
+    assert random.redundancy("mlp", [0, 1]).values == pytest.approx((1.45, 1.45))
     assert {what for what, _, _ in bench.asked} == {"ablation.cascade"}
 
 

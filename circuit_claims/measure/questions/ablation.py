@@ -84,19 +84,24 @@ class AblationQuestions(Questions):
     def redundancy(
         self, kind: str, layers: Sequence[int], *, by: str = "resample", clip: str = "success"
     ) -> Sample:
-        """What a group's ablation at once costs beyond its single ablations added up, relative to the margin.
+        """What a group's ablation at once costs beyond its single ablations added up.
 
-        Above zero each stands in for the others. `kind`: `mlp` or `attn`.
+        Above zero each stands in for the others. `kind`: `mlp` or `attn`. Costs of margin are in units of the
+        spread of the clean logits over the labels: on random weights a margin is next to nothing by chance.
         """
         together, alone = self._group(kind, layers, by, clip)
 
         def beyond(pair: Pair) -> float:
-            single = sum(change(alone[pair.name], f"{kind}_out.{layer}", "margin") for layer in layers)
-            return single - change(together[pair.name], kind, "margin")
+            one = alone[pair.name]
+            singles = [
+                float(one["ablated"][f"{kind}_out.{layer}"]["margin"] - one["margin"]) for layer in layers
+            ]
+            at_once = together[pair.name]["ablated"][kind]["margin"] - one["margin"]
+            return (sum(singles) - float(at_once)) / spread_of(one)
 
         return self._sample(
             f"cost of ablating all {kind} at once beyond the sum of one at a time",
-            "fraction",
+            "ratio",
             "outcome",
             beyond,
             {"ablated": f"{kind}, layers {layers[0]} to {layers[-1]}, {clip} clip", "by": BY[by]},
@@ -107,8 +112,8 @@ class AblationQuestions(Questions):
     ) -> Sample:
         """What later components make good of one ablation: total minus direct effect, mean over the layers.
 
-        Both are changes of the margin relative to it. Above zero the run loses less than the component's own
-        write at CLS was worth.
+        Both are changes of the margin, in units of the spread of the clean logits. Above zero the run loses
+        less than the component's own write at CLS was worth.
         """
         _, alone = self._group(kind, layers, by, clip)
 
@@ -116,11 +121,11 @@ class AblationQuestions(Questions):
             one = alone[pair.name]
             sites = [one["ablated"][f"{kind}_out.{layer}"] for layer in layers]
             gaps = [float(site["margin"] - site["direct"]) for site in sites]
-            return sum(gaps) / len(gaps) / margin_of(one)
+            return sum(gaps) / len(gaps) / spread_of(one)
 
         return self._sample(
             f"self-repair after the ablation of one {kind}",
-            "fraction",
+            "ratio",
             "outcome",
             repaired,
             {
@@ -194,6 +199,13 @@ class AblationQuestions(Questions):
 def change(one: Mapping[str, Any], ablated: str, of: str) -> float:
     """Change of margin or logit by an ablation, relative to the margin before it."""
     return float((one["ablated"][ablated][of] - one[of]) / margin_of(one))
+
+
+def spread_of(one: Mapping[str, Any]) -> float:
+    """The spread of the clean logits over the labels."""
+    if not one["spread"]:
+        raise UndefinedRecovery("all labels have the same logit (x/0)")
+    return float(one["spread"])
 
 
 def margin_of(one: Mapping[str, Any]) -> float:

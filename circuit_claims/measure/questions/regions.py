@@ -35,8 +35,8 @@ class RegionQuestions(Questions):
                 owes to them directly at CLS; of `SHARES`, in the failure clip 0.1 and 0.6 only, without
                 `bottom`);
                 `published map` (the top 10 % by the notebook's token map); and in the success clip
-                `moved in time`, `all but top`, `top, clip mean`, `top, another frame` (other baselines than
-                0), `hotspot frames`, `frames around it`.
+                `moved in time` (the top 10 % of the tokens, some tubelets later), `top, clip mean`,
+                `top, another frame` (other baselines than 0), `hotspot frames`, `frames around it`.
             clip: `success` or `failure`.
             of: `margin` or `logit`.
 
