@@ -196,7 +196,7 @@ def test_a_split_by_hand() -> None:
 
 
 def test_points_that_are_in_both_classes_are_read_wrong_by_a_split() -> None:
-    """The published accuracy turns over where clips hardly differ: the twin in the fit has the other label."""
+    """The published accuracy turns over where clips hardly differ: a twin in the fit has the other label."""
     rng = np.random.default_rng(9)
     tokens = rng.normal(size=(60, 40))
     x, y = np.concatenate([tokens, tokens]), np.repeat([1.0, -1.0], 60)

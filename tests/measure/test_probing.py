@@ -52,7 +52,7 @@ def test_streams_are_the_hidden_states_of_hugging_face(clips: Any) -> None:
 
 
 def test_coarse_pixels_are_means_of_blocks() -> None:
-    """8 frames of 8 x 8: a block is 2 frames of 2 x 2. Bright in red alone, in the last block: a third of it."""
+    """8 frames of 8 x 8: a block is 2 frames of 2 x 2. In the last block red alone is bright."""
     pixels = torch.zeros(8, 3, 8, 8)
     pixels[6:, 0, 6:, 6:] = 0.9
     found = coarse_pixels(pixels)
@@ -64,7 +64,7 @@ def test_coarse_pixels_are_means_of_blocks() -> None:
 def test_clips_that_cannot_be_measured_are_named() -> None:
     with pytest.raises(MeasurementError, match="toy, clip: pixels are"):
         cls_streams(integer_toy(), torch.zeros(2, 3, 2, 2))
-    with pytest.raises(MeasurementError, match="toy, clip, resid_post 0: .* NaN or Inf"):
+    with pytest.raises(MeasurementError, match=r"toy, clip, resid_post 0: .* NaN or Inf"):
         cls_streams(integer_toy(), clip(1e30, 0))
     with pytest.raises(MeasurementError, match="toy, negative"):
         token_split(integer_toy(), DONOR, clip(1e30, 0), layers=[0])
@@ -98,7 +98,7 @@ class AssayByHand:
             for i in range(pairs)
         ]
 
-    def chosen(self, pairs: str) -> Any:
+    def chosen(self, _pairs: str) -> Any:
         return self.pairs
 
     def facts(self) -> Any:
@@ -185,7 +185,7 @@ def test_the_paper_s_probe_is_perfect_wherever_two_clips_differ() -> None:
 
 
 def test_a_fingerprint_has_no_selectivity_and_an_outcome_has() -> None:
-    """Four clips that stay the same in all windows, in five dimensions: every labelling is learnt by heart."""
+    """Four clips, the same in all windows, in five dimensions: every labelling is learnt by heart."""
     clips = with_outcome(pairs=2, size=0.0)
     circuit = asked(clips, {-2: clips, 2: clips})
     assert circuit.same_videos_probe(0).values == (1.0, 1.0)
@@ -233,7 +233,7 @@ def test_raw_pixels_are_probed_as_the_stream_is() -> None:
 
 def test_token_splits_are_read_by_layer() -> None:
     answers = {
-        "probing.token_split": lambda _pairs, params: {f"p{i}": {"0": 0.5, "1": 0.25 * i} for i in range(6)}
+        "probing.token_split": {f"p{i}": {"0": 0.5, "1": 0.25 * i} for i in range(6)},
     }
     circuit = by_hand(answers)
     assert circuit.token_split_probe(1, layers=range(2)).values == (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
