@@ -191,3 +191,7 @@ def test_effect_sizes_are_taken_from_the_edge_nearest_to_the_mean(expectation, e
     effect = decide(REPRODUCES, evidence(ONE_TO_FIVE), expectation).effect
     assert effect["from"] == edge
     assert effect["hodges_lehmann"] == pytest.approx(3.0 - edge)
+
+
+def test_a_number_is_taken_as_exact_where_no_rounding_is_published():
+    assert decide(REPRODUCES, evidence([0.9999]), above(1.0)).outcome is REFUTED
