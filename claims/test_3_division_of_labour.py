@@ -168,7 +168,8 @@ def test_each_mlp_recovers_more_than_its_attention(circuit, judge, layer):
 MATTERS = 0.05
 """A recovery of under 5 points is none: the controls' equivalence bound."""
 MOST = 0.5
-EDITIONS = "title and abstract of all editions, E1 section 3; the paper makes no such measurement"
+EDITIONS = "title and abstract, all editions; E1 section 3"
+UNTESTED = "no edition measures it"
 
 
 def labour_controls(circuit, ask):
@@ -184,7 +185,7 @@ def labour_controls(circuit, ask):
 @claim(
     "attention-gathers",
     "Attention in layers 4 to 10 gathers: it moves evidence of the outcome from the patch tokens to CLS.",
-    source=f"{EDITIONS}: 'evidence gatherers', whose 'role is to move relevant spatio-temporal evidence'",
+    source=f"{EDITIONS}: 'Their role is to move relevant spatio-temporal evidence'; {UNTESTED}",
     kind="means",
     scope="trained",
 )
@@ -201,7 +202,7 @@ def test_attention_moves_evidence_from_the_patch_tokens(circuit, judge):
 @claim(
     "mlp-composes",
     "MLPs in layers 4 to 10 compose: the outcome goes through them, and comes of the evidence together.",
-    source=f"{EDITIONS}: 'concept composers', which 'compute the abstract outcome concept from the evidence'",
+    source=f"{EDITIONS}: 'compute the abstract outcome concept from the available evidence'; {UNTESTED}",
     kind="means",
     scope="trained",
     each="part",
@@ -219,7 +220,7 @@ def test_mlps_make_the_outcome_of_what_attention_gathers(circuit, judge, part):
 @claim(
     "pattern-or-values",
     "Attention gathers by what it reads (values) rather than by where it looks (queries and keys).",
-    source=f"{EDITIONS}: 'move evidence'; S1 has it the other way, as weights that select locations",
+    source=f"{EDITIONS}: 'move relevant ... evidence'; S1: 'weighting different ... locations'; {UNTESTED}",
     kind="means",
     scope="trained",
 )
@@ -239,7 +240,7 @@ def test_attention_gathers_by_values_rather_than_by_pattern(circuit, judge):
 @claim(
     "joint-recovery",
     "Recovery is cumulative: layers 4 to 10 recover most together, and more than any one of their writes.",
-    source="E3 section 4.4: 'distributed', 'cumulative'; E1 section 4.1: 'redundant cascade'",
+    source=f"E3 abstract: 'distributed and redundant circuit', section 4.4: no single component; {UNTESTED}",
     kind="means",
     scope="trained",
     each="part",
