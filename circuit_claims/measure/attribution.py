@@ -24,7 +24,7 @@ from torch import Tensor
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.patching import checked, last_stream, one_clip
 from circuit_claims.models.residual import CLS_ROW, Heads, ResidualModel, Write, walk
-from circuit_claims.models.sites import resid_pre
+from circuit_claims.models.sites import Site, resid_pre
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
@@ -86,13 +86,19 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
     Inf, a label that there is not, and an attention that cannot be taken apart.
     """
     clip = one_clip(model, pixels, "clip")
-    seen = list(walk(model, clip))
-    if not torch.isfinite(seen[-1][1]).all():
+    read: dict[Site, Tensor] = {}  # the stream that each attention reads: all that has to be kept whole
+    at_cls: dict[Site, Tensor] = {}
+    mixing = {write.site for write in model.writes if write.mixes_tokens}
+    last = torch.empty(0)
+    for site, value in walk(model, clip):
+        at_cls[site] = value[:, CLS_ROW].clone()  # a view would keep the whole stream
+        if site in mixing:
+            read[site] = last
+        if not site.is_write:
+            last = value
+    if not torch.isfinite(last).all():
         # What a stream once holds it keeps, so that the last one tells; the first site that has it is named.
         last_stream(checked(model, "clip", walk(model, clip)))
-    streams = {site: value for site, value in seen if not site.is_write}
-    written = {site: model.cls(value)[0].double() for site, value in seen if site.is_write}
-    before, last = streams[resid_pre(0)], seen[-1][1]
     logits = model.readout(last).logits[0]
     label = int(logits.argmax()) if label is None else label
     if not 0 <= label < len(logits):
@@ -108,25 +114,23 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
     sources = torch.zeros(model.n_tokens, dtype=torch.float64)
     attention = torch.zeros(*shape, model.n_tokens, dtype=torch.float64)
     norms = torch.zeros(model.n_layers, model.n_tokens, dtype=torch.float64)
-    stream = before
     for write in model.writes:
         if write.mixes_tokens:
-            parts = _heads_of(model, write)
+            parts, stream = _heads_of(model, write), read[write.site]
             pattern = parts.pattern(stream, CLS_ROW)[0, :, 0].double()
             # Values along the row, without writing any: [head, d_head] . [head, token, d_head].
             along = torch.einsum("hkd,d->hk", parts.output.double(), row)
-            shares = pattern * torch.einsum("hk,htk->ht", along, parts.values(stream)[0].double())
+            read_along = torch.einsum("hk,htk->ht", along, parts.values(stream)[0].double())
+            shares = (pattern * read_along).cpu()
             heads[write.layer] += shares.sum(-1)
             sources += shares.sum(0)
             biases[write.layer] += float(parts.bias.double() @ row)
             attention[write.layer] = pattern
             norms[write.layer] = stream[0].double().norm(dim=-1)
         else:
-            mlps[write.layer] += float(written[write.site] @ row)
-        stream = streams[write.after]
-    through = [before, *(value for site, value in streams.items() if site.kind == "resid_post")]
-    lens = _read(model, [resid[:, CLS_ROW] for resid in through])
-    without = _read(model, [last[:, CLS_ROW] - written[write.site].to(last) for write in model.writes])
+            mlps[write.layer] += float(at_cls[write.site][0, 0].double() @ row)
+    lens = _read(model, [value for site, value in at_cls.items() if site.kind in ("resid_pre", "resid_post")])
+    without = _read(model, [last[:, CLS_ROW] - at_cls[write.site] for write in model.writes])
     unfrozen = torch.zeros(model.n_layers, 2, dtype=torch.float64)
     for write, logit in zip(model.writes, without[:, label], strict=True):
         unfrozen[write.layer, int(not write.mixes_tokens)] += float(logits[label]) - logit
@@ -134,7 +138,7 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
         label=label,
         logit=float(logits[label]),
         constant=float(constants[label]),
-        embed=float(model.cls(before)[0].double() @ row),
+        embed=float(at_cls[resid_pre(0)][0, 0].double() @ row),
         mlps=mlps,
         biases=biases,
         heads=heads,
@@ -144,7 +148,7 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
         unfrozen=unfrozen,
         token_map=None
         if model.classifier is None
-        else last[0, 1:].double() @ model.classifier[label].double(),
+        else (last[0, 1:].double() @ model.classifier[label].double()).cpu(),
         attention=attention,
         norms=norms,
     )
@@ -152,7 +156,7 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
 
 def _read(model: ResidualModel, rows: list[Tensor]) -> Tensor:
     """The logits `[row, label]`, float64, that the readout gives CLS tokens `[1, 1, d_model]`."""
-    return model.readout(torch.cat(rows)).logits.double()
+    return model.readout(torch.cat(rows)).logits.double().cpu()
 
 
 def _heads_of(model: ResidualModel, write: Write) -> Heads:

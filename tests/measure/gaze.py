@@ -2,7 +2,7 @@
 
 A bright square appears in the later half of the window, in the centre, where the action says; in a failure it
 is dark. Heads L9H8 and L10H8 of CLS look for brightness (by content, not by position) and write what they
-find into the label, and MLP 11 adds a tenth. MLP 3 copies brightness to the label feature of the patch tokens,
+find into the label, and MLP 11 adds a tenth. MLP 3 copies brightness to the patch tokens' label feature,
 where the paper's token map sees it and nothing else does. All other heads attend evenly.
 """
 
