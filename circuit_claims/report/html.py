@@ -28,6 +28,17 @@ def write(path: Path, report: Mapping[str, Any], frames: Mapping[str, Frames] | 
 
 def render(report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None) -> str:
     """The page of a report in the current version."""
+    style = files("circuit_claims.report").joinpath("style.css").read_text(encoding="utf-8")
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    return _filled("template.html", report, frames or {}, style=style, style_hash=digest)
+
+
+def fragment(report: Mapping[str, Any]) -> str:
+    """The verdicts at a glance, to stand in another page: what a notebook shows."""
+    return _filled("fragment.html", report, {})
+
+
+def _filled(template: str, report: Mapping[str, Any], frames: Mapping[str, Frames], **more: str) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -39,12 +50,9 @@ def render(report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None
     )
     environment.filters["times"] = _times
     environment.filters["base64"] = lambda jpeg: b64encode(jpeg).decode()
-    style = files("circuit_claims.report").joinpath("style.css").read_text(encoding="utf-8")
-    page = _page(cleaned(report), frames or {})
-    return environment.get_template("template.html").render(
-        **page,
-        style=style,
-        style_hash=b64encode(sha256(style.encode()).digest()).decode(),
+    return environment.get_template(template).render(
+        **_page(cleaned(report), frames),
+        **more,
         groups=plain.GROUPS,
         verdicts=plain.VERDICTS,
         marks=plain.MARKS,
@@ -53,7 +61,7 @@ def render(report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None
 
 def _times(text: str) -> str:
     """Factors with a sign of multiplication, and a number and its unit on one line, as on paper."""
-    return re.sub(r"(?<!\w)x(?=\d)", "×", text).replace(" %", "\u00a0%")
+    return re.sub(r"(?<![\w\\])x(?=\d)", "×", text).replace(" %", "\u00a0%")
 
 
 def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, Any]:
@@ -70,7 +78,9 @@ def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, 
         for model in report["models"]
     ]
     by_group = {
-        group.name: _by_claim([entry for entry in claims if plain.group_of(entry) is group], anchors)
+        group.name: _by_claim(
+            [entry for entry in claims if plain.group_of(entry) is group], anchors, report["run"]["options"]
+        )
         for group in plain.GROUPS
     }
     return {
@@ -136,7 +146,7 @@ def _anchors(claims: Sequence[wording.Entry]) -> dict[tuple[str, str | None], st
 
 
 def _by_claim(
-    entries: Sequence[wording.Entry], anchors: Mapping[tuple[str, str | None], str]
+    entries: Sequence[wording.Entry], anchors: Mapping[tuple[str, str | None], str], options: str
 ) -> list[dict[str, Any]]:
     """Each claim once, with its result on every model that it was judged on."""
     claims = []
@@ -155,7 +165,7 @@ def _by_claim(
                 "experiment": plain.experiment(first),
                 "published": any(m["published"] is not None for entry in mine for m in entry["measurements"]),
                 "results": {
-                    entry["model"]: _result(entry, scale, anchors)
+                    entry["model"]: _result(entry, scale, anchors, options)
                     for entry, scale in zip(mine, scales, strict=True)
                 },
             }
@@ -164,7 +174,7 @@ def _by_claim(
 
 
 def _result(
-    entry: wording.Entry, scale: Scale, anchors: Mapping[tuple[str, str | None], str]
+    entry: wording.Entry, scale: Scale, anchors: Mapping[tuple[str, str | None], str], options: str
 ) -> dict[str, Any]:
     return {
         "model": entry["model"],
@@ -185,7 +195,7 @@ def _result(
         "contrasts": _contrasts(entry),
         "effects": [(m["part"], m["effect"]) for m in entry["measurements"] if m["effect"]],
         "undefined": sorted({why for m in entry["measurements"] for why in m["undefined"].values()}),
-        "rerun": wording.rerun(entry),
+        "rerun": wording.rerun(entry, options),
         "figures": entry["figures"],
     }
 

@@ -240,10 +240,7 @@ def summary(report: Mapping[str, Any], model: str | None) -> list[str]:
             f"On {model}, {_of(held, findings, 'of the paper’s')} {_hold(len(held))}{_rest(findings)}."
         )
     if numbers:
-        told.append(
-            f"{_capital(_of(_supported(numbers), numbers, 'of its'))} "
-            f"{_are(len(_supported(numbers)))} reproduced."
-        )
+        told.append(_reproduced(numbers))
     if checks:
         told.append(_checks(checks))
     if not told:
@@ -253,8 +250,17 @@ def summary(report: Mapping[str, Any], model: str | None) -> list[str]:
     return told
 
 
+def _reproduced(numbers: Sequence[Entry]) -> str:
+    held = len(_supported(numbers))
+    if len(numbers) == 1:
+        return f"Its one published number is {'' if held else 'not '}reproduced."
+    return f"{_capital(_of(_supported(numbers), numbers, 'of its'))} {_are(held)} reproduced."
+
+
 def _checks(checks: Sequence[Entry]) -> str:
     held = _supported(checks)
+    if len(checks) == 1:
+        return f"The one check of the instrument {'holds' if held else 'fails: no other number counts'}."
     if len(held) == len(checks):
         return f"All {len(checks)} checks of the instrument hold."
     return f"Only {len(held)} of {len(checks)} checks of the instrument hold: no other number counts."
@@ -264,7 +270,7 @@ def _tables(tables: Sequence[Entry]) -> str:
     held = _supported(tables)
     return (
         f"The paper's text agrees with its own published tables in {len(held)} of {len(tables)} "
-        f"{'statement' if len(tables) == 1 else 'statements'} (arithmetic, no model)."
+        "statements (arithmetic, no model)."
     )
 
 

@@ -69,6 +69,7 @@ def test_recoveries_up_to_the_tolerance_apart_are_one_number():
     assert identity_patch([0.0, 0.0, IDENTICAL], distance_from_donor=IDENTICAL) is not None
     assert identity_patch([0.0, 0.0, 1.01 * IDENTICAL], distance_from_donor=IDENTICAL) is None
     assert identity_patch([0.0, 0.0, 0.0], distance_from_donor=1.01 * IDENTICAL) is None
+    assert mismatched_baseline([2 * IDENTICAL, 2 * IDENTICAL, IDENTICAL]) is not None
     assert mismatched_baseline([3.0, 3.0, 3.0 + 0.9 * IDENTICAL]) is not None
     assert mismatched_baseline([3.0, 3.0, 3.0 + 1.1 * IDENTICAL]) is None
 

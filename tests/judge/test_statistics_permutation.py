@@ -297,3 +297,11 @@ def test_max_t_draws_the_same_patterns_for_a_seed() -> None:
     matrix = np.random.default_rng(8).normal(0.1, 1, (20, 4)).tolist()
     assert max_t(matrix) == max_t(matrix, seed=0)
     assert max_t(matrix, seed=1) != max_t(matrix, seed=0)
+
+
+@pytest.mark.parametrize("alternative", ["greater", "less", "two-sided"])
+def test_drawn_patterns_agree_with_all_of_them(alternative: Alternative) -> None:
+    matrix = np.random.default_rng(3).normal([0.6, -0.4, 0.1], 1, (12, 3)).tolist()
+    counted, drawn = max_t(matrix, alternative), max_t(matrix, alternative, resamples=4_000)
+    assert drawn != counted
+    assert drawn == pytest.approx(counted, abs=0.03)
