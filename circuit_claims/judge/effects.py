@@ -150,9 +150,9 @@ def _fewest(reached: Callable[[int], bool]) -> int | None:
     """The smallest n >= 2 that reaches the power, by doubling and bisection."""
     high = 2
     while not reached(high):
-        high *= 2
-        if high > MOST:
+        if high == MOST:
             return None
+        high = min(2 * high, MOST)
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
