@@ -9,7 +9,7 @@ embedded models and of those with a known answer. Exit status 1 where a statemen
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from circuit_claims.report.text import cleaned
 
 KNOWN = "planted:"
 """How the name of a model with a known answer begins."""
+MANIFOLD = 2.0
+"""Fractions from here on are no per cents: a logit or a norm is printed beside a claim about fractions."""
 EDITIONS: Mapping[str, str] = {
     "E1": "LessWrong, October 2025",
     "E2": "OpenReview vijHjECwMj, November 2025",
@@ -40,23 +42,29 @@ class CatalogueError(Exception):
 
 
 @dataclass(frozen=True)
-class Statement:
-    """What the paper states under one id, in all its readings."""
+class Reading:
+    """One reading of a statement, as the catalogue has it."""
 
     id: str
+    kind: str
     statement: str
     source: str
-    editions: Mapping[str, str] = field(default_factory=dict)
-    """By edition, its words where the catalogue quotes them, or nothing."""
-    published: str = ""
-    """The numbers that tables and notebook print."""
+    editions: tuple[str, ...] = ()
+    """Where it is stated; none for what is this suite's own."""
+    published: tuple[float, ...] = ()
+    """The numbers that tables and notebook print; per cents as fractions."""
+
+    @property
+    def key(self) -> str:
+        """``id/kind``, under which reports file it."""
+        return f"{self.id}/{self.kind}"
 
 
-def catalogue(path: Path) -> tuple[Statement, ...]:
-    """The statements of a catalogue, in its order; several readings of one id are one statement.
+def catalogue(path: Path) -> tuple[Reading, ...]:
+    """The readings of a catalogue, in its order.
 
     Raises:
-        CatalogueError: missing, not TOML, or an entry without id, statement or source.
+        CatalogueError: missing, not TOML, or an entry without id, kind, statement, source or editions.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8")).get("claim", [])
@@ -66,81 +74,72 @@ def catalogue(path: Path) -> tuple[Statement, ...]:
         raise CatalogueError(f"{path}: cannot be read ({fault}); mend it") from None
     if not isinstance(tables, list) or not tables:
         raise CatalogueError(f"{path}: it lists no statement; write one as [[claim]]")
-    found: dict[str, Statement] = {}
-    for at, table in enumerate(tables, 1):
-        for key in ("id", "statement", "source"):
-            if not isinstance(table, Mapping) or not isinstance(table.get(key), str):
-                raise CatalogueError(f"{path}: entry {at} has no {key!r}; write it as text")
-        made = Statement(
-            table["id"],
-            table["statement"],
-            table["source"],
-            _by_edition(table.get("editions", {})),
-            _printed(table.get("published", "")),
-        )
-        found.setdefault(made.id, made)
-    return tuple(found.values())
+    return tuple(_reading(path, at, table) for at, table in enumerate(tables, 1))
 
 
-def _by_edition(editions: Any) -> dict[str, str]:
-    """Editions as a table of their words, or as a list of names."""
-    if isinstance(editions, Mapping):
-        return {str(edition): str(words) for edition, words in editions.items()}
-    return dict.fromkeys(map(str, editions), "") if isinstance(editions, list) else {}
+def _reading(path: Path, at: int, table: Any) -> Reading:
+    needed = {"id": str, "kind": str, "statement": str, "source": str, "editions": list}
+    for key, type_ in needed.items():
+        if not isinstance(table, Mapping) or not isinstance(table.get(key), type_):
+            what = "a list of names" if type_ is list else "text"
+            raise CatalogueError(f"{path}: entry {at} has no {key!r}; write it as {what}")
+    published = table.get("published", [])
+    if not isinstance(published, list) or not all(isinstance(number, int | float) for number in published):
+        raise CatalogueError(f"{path}: entry {at}: 'published' is {published!r}; write a list of numbers")
+    return Reading(
+        *(table[key] for key in ("id", "kind", "statement", "source")),
+        editions=tuple(map(str, table["editions"])),
+        published=tuple(published),
+    )
 
 
-def _printed(published: Any) -> str:
-    """Published numbers as text: a sentence, a list, or a table by edition or layer."""
-    if isinstance(published, Mapping):
-        return "; ".join(f"{name}: {_printed(value)}" for name, value in published.items())
-    if isinstance(published, list):
-        return ", ".join(map(_printed, published))
-    return str(published)
-
-
-def render(statements: Sequence[Statement], reports: Sequence[Mapping[str, Any]]) -> str:
+def render(readings: Sequence[Reading], reports: Sequence[Mapping[str, Any]]) -> str:
     """The page. A later report's finding of a claim on a model replaces an earlier one's."""
     found = {
         (entry["key"], entry["model"]): entry for report in reports for entry in cleaned(report)["claims"]
     }
-    entries = list(found.values())
-    models = list(dict.fromkeys(entry["model"] for entry in entries if _has_column(entry)))
-    known = {entry["model"] for entry in entries if entry["model"] and not _has_column(entry)}
+    entries: dict[str, list[wording.Entry]] = {}
+    for entry in found.values():
+        entries.setdefault(entry["key"], []).append(entry)
+    models = list(dict.fromkeys(model for _, model in found if _has_column(model)))
+    known = {model for _, model in found if model and not _has_column(model)}
+    stated = [reading for reading in readings if reading.editions]
+    own = [reading for reading in readings if not reading.editions]
+    ids = list(dict.fromkeys(reading.id for reading in stated))
     lines = [HEAD, "", *(f"- **{name}** {where}" for name, where in EDITIONS.items()), ""]
-    lines += [f"{len(statements)} statements; {len(known)} known models.", ""]
-    lines += _glance(statements, entries, models)
-    for statement in statements:
-        lines += _section(statement, [e for e in entries if e["claim"] == statement.id], models)
-    listed = {statement.id for statement in statements}
-    others = dict.fromkeys(entry["key"] for entry in entries if entry["claim"] not in listed)
+    lines += [f"{len(ids)} statements in {len(stated)} readings; {len(known)} known models.", ""]
+    lines += ["## At a glance", "", *_glance(stated, entries, models)]
+    for id in ids:
+        lines += _section([reading for reading in stated if reading.id == id], readings, entries, models)
+    lines += ["## What the paper does not state", ""]
+    lines += ["Checks of the instrument, whose answer is known, and this suite's own contrasts.", ""]
+    lines += _glance(own, entries, models)
+    listed = {reading.key for reading in readings}
+    others = [f"`{key}`" for key in entries if key not in listed]
     if others:
-        lines += ["## Judged, and not in the catalogue", "", ", ".join(f"`{key}`" for key in others), ""]
+        lines += ["## Judged, and not in the catalogue", "", ", ".join(others), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _has_column(entry: wording.Entry) -> bool:
-    """Whether a finding is of a model that is shown by itself."""
-    return entry["model"] is not None and not entry["model"].startswith(KNOWN)
+def _has_column(model: str | None) -> bool:
+    """Whether the findings of a model are shown by themselves."""
+    return model is not None and not model.startswith(KNOWN)
 
 
 def _glance(
-    statements: Sequence[Statement], entries: Sequence[wording.Entry], models: Sequence[str]
+    readings: Sequence[Reading], entries: Mapping[str, Sequence[wording.Entry]], models: Sequence[str]
 ) -> list[str]:
-    """A row for each reading of each statement."""
-    rows = [
-        f"| claim | {' | '.join(models)} | known models | the paper's tables |",
-        "|---|" + "---|" * (len(models) + 2),
-    ]
-    for statement in statements:
-        mine = [entry for entry in entries if entry["claim"] == statement.id]
-        for key in dict.fromkeys(entry["key"] for entry in mine):
-            by_model = {entry["model"]: entry for entry in mine if entry["key"] == key}
-            cells = [wording.short_verdict(by_model[m]) if m in by_model else "" for m in models]
-            planted = [e for m, e in by_model.items() if m and not _has_column(e)]
-            arithmetic = wording.short_verdict(by_model[None]) if None in by_model else ""
-            rows.append(_row([f"`{key}`", *cells, _counted(planted), arithmetic]))
-        if not mine:
-            rows.append(_row([f"`{statement.id}`", *["not judged"] * (len(models) + 2)]))
+    """A row for each reading."""
+    columns = ["claim", *models, "known models", "the paper's numbers"]
+    rows = [_row(columns), "|" + "---|" * len(columns)]
+    for reading in readings:
+        by_model = {entry["model"]: entry for entry in entries.get(reading.key, ())}
+        cells = [wording.short_verdict(by_model[m]) if m in by_model else "" for m in models]
+        planted = [entry for model, entry in by_model.items() if model and not _has_column(model)]
+        printed = wording.short_verdict(by_model[None]) if None in by_model else ""
+        if not by_model:
+            cells = ["not judged"] * len(models)
+        rows.append(_row([f"`{reading.key}`", *cells, _counted(planted), printed]))
     return [*rows, ""]
 
 
@@ -150,30 +149,57 @@ def _counted(entries: Iterable[wording.Entry]) -> str:
     return " ".join(f"{verdicts.count(v)} {mark}" for v, mark in plain.MARKS.items() if v in verdicts)
 
 
-def _section(statement: Statement, mine: Sequence[wording.Entry], models: Sequence[str]) -> list[str]:
-    """One statement: what is said, what is printed, and what was found in each of its readings."""
-    lines = [f"## {statement.id}", "", f"> {_told(statement.statement)}", "", f"- Where: {statement.source}"]
-    for edition, words in statement.editions.items():
-        lines.append(f"- {edition}: {_told(words)}" if words else f"- {edition} states it")
-    printed = [text for text in (statement.published, *dict.fromkeys(map(wording.published, mine))) if text]
-    if printed:
-        lines.append(f"- Printed: {_told('; '.join(printed))}")
-    lines.append("")
-    if not mine:
-        return [*lines, "Not judged in these reports.", ""]
-    for key in dict.fromkeys(entry["key"] for entry in mine):
-        by_model = {entry["model"]: entry for entry in mine if entry["key"] == key}
-        lines += [f"**{key}** asserts {_told(wording.asserted(next(iter(by_model.values()))) or '-')}", ""]
-        for model in (None, *models):
-            if model in by_model:
-                lines.append(_finding(by_model[model]))
-        lines += [*_known(entry for m, entry in by_model.items() if m and not _has_column(entry)), ""]
+def _section(
+    mine: Sequence[Reading],
+    readings: Sequence[Reading],
+    entries: Mapping[str, Sequence[wording.Entry]],
+    models: Sequence[str],
+) -> list[str]:
+    """One statement: who says it, what is printed for it, and what was found, in each of its readings."""
+    lines = [f"## {mine[0].id}", ""]
+    for reading in mine:
+        found = entries.get(reading.key, ())
+        lines += [f"**{reading.kind}**: {_told(reading.statement)}", ""]
+        lines += [f"- stated in {', '.join(reading.editions)}: {_told(reading.source)}"]
+        if reading.published:
+            lines.append(f"- printed: {_numbers(reading, found)}")
+        lines += _arithmetic(reading, readings, entries)
+        lines += [f"- asserted here: {_told(wording.asserted(entry))}" for entry in found[:1]]
+        lines += [_finding(entry) for entry in found if entry["model"] is None]
+        lines += [_finding(entry) for model in models for entry in found if entry["model"] == model]
+        lines += _known(entry for entry in found if entry["model"] and not _has_column(entry["model"]))
+        lines += [] if found else ["- not judged in these reports"]
+        lines.append("")
     return lines
 
 
+def _numbers(reading: Reading, found: Sequence[wording.Entry]) -> str:
+    """The printed numbers, as the claim's own unit has them."""
+    units = [measured["unit"] for entry in found for measured in entry["measurements"]]
+    unit = "fraction" if "fraction" in units and max(map(abs, reading.published)) < MANIFOLD else ""
+    return ", ".join(wording.number(value, unit) for value in reading.published)
+
+
+def _arithmetic(
+    reading: Reading, readings: Sequence[Reading], entries: Mapping[str, Sequence[wording.Entry]]
+) -> list[str]:
+    """What arithmetic alone says of the numbers that are printed for a reading."""
+    mine = set(reading.published)
+    told = []
+    for other in readings:
+        shared = mine and other.key != reading.key and mine <= set(other.published)
+        printed = [entry for entry in entries.get(other.key, ()) if entry["model"] is None]
+        if shared and printed:
+            verdict = wording.short_verdict(printed[0])
+            told.append(
+                f"- these numbers by themselves: {_told(other.statement)} **{verdict}** (`{other.key}`)"
+            )
+    return told
+
+
 def _finding(entry: wording.Entry) -> str:
-    """``- organism: refuted (value), 3.1 % [2.9 %, 3.3 %] n=32. One sentence. Flagged: inert readout``."""
-    where = entry["model"] or "the paper's own numbers"
+    """``- organism: refuted (value), 3.1 % [2.9 %, 3.3 %] n=32. A sentence. Flagged: inert readout``."""
+    where = entry["model"] or "the paper's numbers"
     text = f"- {where}: **{wording.short_verdict(entry)}**, {_told(wording.observed(entry))}. "
     text += _told(entry["sentence"])
     if entry["record"].get("reason"):
@@ -186,17 +212,13 @@ def _known(entries: Iterable[wording.Entry]) -> list[str]:
     by_verdict: dict[str, list[str]] = {}
     for entry in entries:
         name = f"`{entry['model'].removeprefix(KNOWN)}`"
-        seen = wording.observed(entry).split(" [")[0].removesuffix(f" n={_n(entry)}")
+        seen = wording.observed(entry).split(" [")[0].split(" n=")[0].split(", ")[0]
         by_verdict.setdefault(entry["verdict"], []).append(f"{name} {_told(seen)}" if seen != "-" else name)
     return [
         f"- known models, {verdict}: {', '.join(by_verdict[verdict])}"
         for verdict in plain.MARKS
         if verdict in by_verdict
     ]
-
-
-def _n(entry: wording.Entry) -> int:
-    return max((measured["n"] or 0 for measured in entry["measurements"]), default=0)
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -209,20 +231,18 @@ def _told(text: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the page; 1 where a statement of the catalogue is in no report, 4 for bad input."""
+    """Write the page; 1 where a reading of the catalogue is in no report, 4 for bad input."""
     *reports, listed, page = (Path(argument) for argument in arguments)
     try:
-        statements = catalogue(listed)
+        readings = catalogue(listed)
         told = [read(report) for report in reports]
     except (CatalogueError, ReportError) as fault:
         print(fault, file=sys.stderr)
         return 4
-    write_whole(page, render(statements, told))
-    judged = {entry["claim"] for report in told for entry in report["claims"]}
-    left = [statement.id for statement in statements if statement.id not in judged]
-    print(
-        f"{page}: {len(statements)} statements, {len(left)} not judged" + "".join(f"\n  {id}" for id in left)
-    )
+    write_whole(page, render(readings, told))
+    judged = {entry["key"] for report in told for entry in report["claims"]}
+    left = [reading.key for reading in readings if reading.key not in judged]
+    print("\n  ".join([f"{page}: {len(readings)} readings, {len(left)} not judged", *left]))
     return 1 if left else 0
 
 

@@ -16,27 +16,40 @@ from circuit_claims.report.schema import build
 CATALOGUE = """
 [[claim]]
 id = "mlp-42-60"
+kind = "reproduces"
 statement = "Patching a single MLP recovers 42 to 60 % | of the signal."
 source = "E3 section 4.4, table 3"
-editions = { E3 = "42 to 60 %", S1 = "accounting for 42-60 %" }
-published = ["42.10", "60.17"]
-
-[[claim]]
-id = "mlp-42-60"
-statement = "The same, as meant."
-source = "E3 section 4.4"
+editions = ["E3", "S1"]
+published = [0.421, 0.6017]
 
 [[claim]]
 id = "table-mlp"
-statement = "The table says so."
+kind = "exact"
+statement = "In the table an MLP recovers all."
 source = "E3 table 3"
-editions = ["E3", "NB"]
-published = { E3 = 0.6017 }
+editions = ["E3"]
+published = [0.421, 0.6017, 0.5]
+
+[[claim]]
+id = "mlp-42-60"
+kind = "means"
+statement = "The same, as meant."
+source = "E3 section 4.4"
+editions = ["E3"]
+
+[[claim]]
+id = "null-patch"
+kind = "exact"
+statement = "Nothing changes nothing."
+source = "calibration"
+editions = []
 
 [[claim]]
 id = "never-run"
+kind = "means"
 statement = "Nobody asked."
 source = "E1"
+editions = ["E1"]
 """
 
 
@@ -70,36 +83,42 @@ def section(page: str, id: str) -> str:
     return page.split(f"\n## {id}\n")[1].split("\n## ")[0]
 
 
-def test_a_statement_has_its_words_its_numbers_and_its_findings(listed: Path) -> None:
+def test_a_statement_has_its_readings_its_numbers_and_its_findings(listed: Path) -> None:
+    told = section(render(catalogue(listed), [a_report()]), "mlp-42-60")
+    reproduced, meant = told.split("**means**: ")
+    assert "**reproduces**: Patching a single MLP recovers 42 to 60 % \\| of the signal." in reproduced
+    assert "- stated in E3, S1: E3 section 4.4, table 3\n- printed: 42.1 %, 60.2 %\n" in reproduced
+    assert "- asserted here: 42 % to &lt; 61 %\n- organism: **refuted (value)**, 10.4 % [" in reproduced
+    assert "- known models, supported: `one` 50.4 %\n- known models, refuted: `two` 50.4 %" in reproduced
+    assert meant.startswith("The same, as meant.\n\n- stated in E3: E3 section 4.4\n- asserted here: > 50 %")
+    assert "- organism: **refuted (specificity)**" in meant
+
+
+def test_arithmetic_on_the_same_numbers_stands_beside_them(listed: Path) -> None:
     page = render(catalogue(listed), [a_report()])
-    told = section(page, "mlp-42-60")
-    assert "> Patching a single MLP recovers 42 to 60 % \\| of the signal." in told
-    assert "- E3: 42 to 60 %\n- S1: accounting for 42-60 %" in told
-    assert "- Printed: 42.10, 60.17; 60.2 %" in told
-    assert "- organism: **refuted (value)**, 10.4 % [" in told
-    assert "**mlp-42-60/means** asserts > 50 %\n\n- organism: **refuted (specificity)**" in told
-    assert "- known models, supported: `one` 50.4 %\n- known models, refuted: `two` 50.4 %" in told
-
-
-def test_arithmetic_stands_under_the_papers_own_numbers(listed: Path) -> None:
-    told = section(render(catalogue(listed), [a_report()]), "table-mlp")
-    assert "- E3 states it\n- NB states it\n- Printed: E3: 0.6017" in told
-    assert "- the paper's own numbers: **refuted (value)**, 60.2 % n=1" in told
+    assert (
+        "- these numbers by themselves: In the table an MLP recovers all. **refuted (value)** "
+        "(`table-mlp/exact`)" in section(page, "mlp-42-60")
+    )
+    told = section(page, "table-mlp")
+    assert "- the paper's numbers: **refuted (value)**, 60.2 % n=1" in told
+    assert "by themselves" not in told
 
 
 def test_every_reading_has_a_row_and_known_models_are_counted(listed: Path) -> None:
     page = render(catalogue(listed), [a_report()])
-    assert "3 statements; 2 known models." in page
-    assert "| claim | organism | known models | the paper's tables |" in page
+    assert "3 statements in 4 readings; 2 known models." in page
+    assert "| claim | organism | known models | the paper's numbers |" in page
     assert "| `mlp-42-60/reproduces` | refuted (value) | 1 ✓ 1 ✗ |  |" in page
     assert "| `mlp-42-60/means` | refuted (specificity) |  |  |" in page
     assert "| `table-mlp/exact` |  |  | refuted (value) |" in page
-    assert "| `never-run` | not judged | not judged | not judged |" in page
+    assert "| `never-run/means` | not judged |  |  |" in page
+    assert "| `null-patch/exact` | not judged |" in section(page, "What the paper does not state")
 
 
 def test_what_is_missing_on_either_side_is_said(listed: Path) -> None:
     page = render(catalogue(listed), [a_report()])
-    assert "Not judged in these reports." in section(page, "never-run")
+    assert "- not judged in these reports" in section(page, "never-run")
     assert "## Judged, and not in the catalogue\n\n`not-listed/reproduces`\n" in page
 
 
@@ -116,10 +135,14 @@ def test_the_page_is_written_and_the_status_says_what_is_left(
     report, page = tmp_path / "latest.json", tmp_path / "audit.md"
     report.write_text(json.dumps(a_report()), encoding="utf-8")
     assert main([str(report), str(listed), str(page)]) == 1
-    assert capsys.readouterr().out == f"{page}: 3 statements, 1 not judged\n  never-run\n"
+    said = capsys.readouterr().out
+    assert said == f"{page}: 5 readings, 2 not judged\n  null-patch/exact\n  never-run/means\n"
     assert page.read_text(encoding="utf-8") == render(catalogue(listed), [a_report()])
-    listed.write_text(CATALOGUE.split('[[claim]]\nid = "never-run"')[0], encoding="utf-8")
+    listed.write_text(CATALOGUE.split('[[claim]]\nid = "null-patch"')[0], encoding="utf-8")
     assert main([str(report), str(listed), str(page)]) == 0
+
+
+FIRST = "[[claim]]\nid = 'a'\nkind = 'means'\nstatement = 'b'\n"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +150,9 @@ def test_the_page_is_written_and_the_status_says_what_is_left(
     [
         ("", "lists no statement; write one as"),
         ("claim = 3", "lists no statement"),
-        ("[[claim]]\nid = 'a'\nstatement = 'b'", "entry 1 has no 'source'"),
+        (FIRST, "entry 1 has no 'source'; write it as text"),
+        (FIRST + "source = 'E1'\neditions = 'E1'", "entry 1 has no 'editions'; write it as a list of names"),
+        (FIRST + "source = 'E1'\neditions = []\npublished = ['x']", "entry 1: 'published' is .*numbers"),
         ("[[claim]]\nid = 3", "entry 1 has no 'id'"),
         ("[[claim", "cannot be read"),
     ],
@@ -141,7 +166,7 @@ def test_a_bad_catalogue_is_named(
         catalogue(path)
     assert str(path) in str(fault.value)
     assert main([str(path), str(page)]) == 4
-    assert says in capsys.readouterr().err
+    assert str(fault.value) in capsys.readouterr().err
     assert not page.exists()
 
 
