@@ -13,8 +13,8 @@ from circuit_claims.measure.questions.base import Questions
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.sample import Sample
 
-HEADS_OF = 4
-"""Heads are ablated in every fourth layer, beginning with another one for another pair."""
+HEADS_OF = 6
+"""Heads are ablated in every sixth layer, beginning with another one for another pair."""
 MARGIN = "margin of the clip's own label over the next one, change relative to it"
 BY = {
     "zero": "nothing in the place of the write",

@@ -93,14 +93,11 @@ class RegionQuestions(Questions):
 
         The label is the one that the clip gets in its own window. A window outside the clip is left out.
         """
-        params = {"clip": clip}
-        own = self._assay.measured("regions.margin", "outcome", params)
-        moved = [window.measured("regions.margin", "outcome", params) for window in self._jittered()]
+        own = self._assay.measured("regions.regions", "outcome", _regions_of(clip))
+        moved = [window.measured("regions.margin", "outcome", {"clip": clip}) for window in self._jittered()]
 
         def spread(pair: Pair) -> float:
             here = own[pair.name]
-            if "outside" in here:
-                raise UndefinedRecovery(here["outside"])
             there = [w[pair.name] for w in moved if "outside" not in w[pair.name]]
             if not there:
                 raise UndefinedRecovery("no other window fits into the clip")
