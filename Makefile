@@ -26,10 +26,10 @@ test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
 
 test-slow: $(STAMP) ## the slow tests (under 30 minutes)
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal $(ARGS)
 
 docs: $(STAMP) ## build the pages into build/site, strictly
 	$(BIN)/python -m mkdocs build --strict
