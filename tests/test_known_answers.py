@@ -37,10 +37,24 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_claims(measured: Path, reports: Path, models: list[str], *options: str) -> dict:
     chosen = [word for model in models for word in ("--circuit-model", model)]
     where = ["--circuit-report-dir", str(reports), "--circuit-cache", str(measured)]
-    command = [sys.executable, "-m", "pytest", str(ROOT / "claims"), "-q", "--tb=no", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(ROOT / "claims"),
+        "-q",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+    ]
     alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     done = subprocess.run(
-        [*command, *chosen, *where, *options], cwd=ROOT, env=alone, capture_output=True, text=True, check=False
+        [*command, *chosen, *where, *options],
+        cwd=ROOT,
+        env=alone,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     path = reports / "latest.json"
     assert path.exists(), done.stdout + done.stderr
