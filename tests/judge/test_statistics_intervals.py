@@ -285,14 +285,13 @@ def expanded_bca(strata: list[np.ndarray], seed: int) -> tuple[float, float]:
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["skewed upwards", "skewed downwards"])
 @pytest.mark.parametrize("sizes", [(25,), (12, 9), (8, 7, 9)], ids=str)
-@pytest.mark.parametrize("seed", [0, 3])
-def test_the_bootstrap_is_scipys_bca_within_actions(sign: int, sizes: tuple[int, ...], seed: int) -> None:
+def test_the_bootstrap_is_scipys_bca_within_actions(sign: int, sizes: tuple[int, ...]) -> None:
     generator = np.random.default_rng(8)
     strata = [sign * (generator.exponential(1 + 2 * k, size=n) + 10 * k) for k, n in enumerate(sizes)]
     values = np.concatenate(strata).tolist()
     groups = [f"action {k}" for k, n in enumerate(sizes) for _ in range(n)]
-    found = interval(values, groups, seed=seed)
-    low, high = expanded_bca(strata, seed)
+    found = interval(values, groups, seed=3)
+    low, high = expanded_bca(strata, seed=3)
     # The side of the long tail is the bootstrap's, the other one is t's where that is wider.
     assert (found.high if sign > 0 else found.low) == pytest.approx(high if sign > 0 else low)
     assert found.low <= low + 1e-9

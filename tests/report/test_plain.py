@@ -5,7 +5,7 @@ from claims_by_hand import ONE_TO_FIVE, control, evidence, finding
 from reports_by_hand import MODEL, RUN, a_report, fractions, judged, quantified
 
 from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
-from circuit_claims.report import plain, wording
+from circuit_claims.report import plain, summary, wording
 from circuit_claims.report.schema import build
 
 
@@ -13,34 +13,53 @@ def one(made):
     return build([made], RUN, [MODEL])["claims"][0]
 
 
-def test_the_paragraph_counts_what_holds_and_why_the_rest_does_not():
+def some_findings(model="organism"):
     equal = evidence(ONE_TO_FIVE, controls=(control(ONE_TO_FIVE),))
     more = evidence(ONE_TO_FIVE, controls=(control([0.1] * 5),))
-    findings = [
-        judged("a", more, above(0.5), kind="means"),
-        judged("b", equal, above(0.5), kind="means"),
-        judged("c", more, above(9.0), kind="means"),
-        judged("d", fractions(0.3, 0.31, 0.29, 0.3, 0.3), above(0.5)),
-        judged("e", evidence([1.0, 1.0]), exactly(1.0), kind="exact"),
-        judged("f", evidence([0.6]), above(0.95), kind="exact", model=""),
+    return [
+        judged("a", more, above(0.5), kind="means", model=model),
+        judged("b", equal, above(0.5), kind="means", model=model),
+        judged("c", more, above(9.0), kind="means", model=model),
+        judged("d", fractions(0.3, 0.31, 0.29, 0.3, 0.3), above(0.5), model=model),
+        judged("e", evidence([1.0, 1.0]), exactly(1.0), kind="exact", model=model),
     ]
-    report = build(findings, RUN, [MODEL])
-    assert plain.summary(report, "organism") == [
-        "On organism, 1 of the paper’s 3 findings holds; 2 are refuted (1 because the number lies elsewhere, "
-        "1 because controls show it as well).",
-        "Its one published number is not reproduced.",
-        "The one check of the instrument holds.",
+
+
+def test_the_paragraph_counts_what_holds_and_why_the_rest_does_not():
+    tables = judged("f", evidence([0.6]), above(0.95), kind="exact", model="")
+    assert summary.paragraph(build([*some_findings(), tables], RUN, [MODEL])) == [
+        "On organism, 1 of the paper’s 3 findings holds, 2 are refuted (1 because the number lies elsewhere, "
+        "1 because controls show it as well); none of its 1 published numbers are reproduced.",
+        "The paper's text agrees with its own tables in 0 of 1 statements.",
+        "All checks of the instrument hold.",
     ]
-    assert plain.summary(report, None) == [
-        "The paper's text agrees with its own published tables in 0 of 1 statements (arithmetic, no model)."
+
+
+def test_several_models_have_a_sentence_each():
+    findings = [*some_findings("one"), *some_findings("two")]
+    models = [{**MODEL, "name": name} for name in ("one", "two", "not judged")]
+    assert summary.paragraph(build(findings, RUN, models))[:2] == [
+        "On one, 1 of the paper’s 3 findings holds, 2 are refuted; "
+        "none of its 1 published numbers are reproduced.",
+        "On two, 1 of 3 findings holds, 2 are refuted; none of 1 published numbers are reproduced.",
     ]
 
 
 def test_a_failed_check_of_the_instrument_is_said_to_spoil_the_rest():
-    report = build([judged("e", evidence([0.5]), exactly(1.0), kind="exact")], RUN, [MODEL])
-    assert plain.summary(report, "organism") == [
-        "The one check of the instrument fails: no other number counts."
+    checks = [judged(id, evidence([v]), exactly(1.0), kind="exact") for id, v in (("e", 0.5), ("f", 1.0))]
+    assert summary.paragraph(build(checks, RUN, [MODEL])) == [
+        "On organism, of 2 claims: 1 supported and 1 refuted.",
+        "On organism, 1 of 2 checks of the instrument does not hold: no other number of it counts.",
     ]
+
+
+def test_a_cell_says_what_was_observed_and_what_is_needed():
+    cells = {entry["key"]: plain.brief(entry) for entry in build(some_findings(), RUN, [MODEL])["claims"]}
+    assert cells["a/means"] == "300 %; needs > 50 %"
+    assert cells["b/means"] == "300 %; not above 1 of 1 controls"
+    assert cells["d/reproduces"] == "30 %; needs > 50 %"
+    straddling = judged("g", fractions(0.1, 0.9, 0.5, 0.3, 0.8), above(0.45))
+    assert plain.brief(one(straddling)).startswith("52 % ["), "its interval is what leaves it open"
 
 
 @pytest.mark.parametrize(
