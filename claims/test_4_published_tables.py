@@ -163,8 +163,8 @@ def test_edition_3_table_has_each_mlp_of_layers_4_to_9_above_its_attention(judge
     **EXACT,
 )
 def test_edition_3_table_has_no_component_that_recovers_all(judge):
-    recoveries = [*E3_ATTENTION.values(), *E3_MLP.values()]
-    judge(printed("published recovery of one component", recoveries), below(0.95))
+    largest = max(*E3_ATTENTION.values(), *E3_MLP.values())
+    judge(printed("largest published recovery of one component", [largest]), below(0.95))
 
 
 @claim(
@@ -214,8 +214,8 @@ def test_stated_ends_of_the_trace_are_the_notebooks(judge, end):
     **EXACT,
 )
 def test_notebook_trace_grows_in_every_layer(judge):
-    steps = [after / before for before, after in pairwise(NB_DELTA[5:])]
-    judge(printed("published growth from one layer to the next", steps, "ratio"), above(1.0))
+    least = min(after / before for before, after in pairwise(NB_DELTA[5:]))
+    judge(printed("least published growth from one layer to the next", [least], "ratio"), above(1.0))
 
 
 @claim(
@@ -238,8 +238,8 @@ def test_notebook_trace_rises_most_at_layer_5(judge):
     **EXACT,
 )
 def test_notebook_trace_begins_low(judge):
-    later = [delta / NB_DELTA[0] for delta in NB_DELTA[1:5]]
-    judge(printed("published delta of layers 1 to 4 over layer 0", later, "ratio"), above(1.0))
+    least = min(NB_DELTA[1:5]) / NB_DELTA[0]
+    judge(printed("least published delta of layers 1 to 4 over layer 0", [least], "ratio"), above(1.0))
 
 
 @claim(
