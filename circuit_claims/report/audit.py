@@ -87,7 +87,10 @@ def _reading(path: Path, at: int, table: Any) -> Reading:
     if not isinstance(published, list) or not all(isinstance(number, int | float) for number in published):
         raise CatalogueError(f"{path}: entry {at}: 'published' is {published!r}; write a list of numbers")
     return Reading(
-        *(table[key] for key in ("id", "kind", "statement", "source")),
+        id=table["id"],
+        kind=table["kind"],
+        statement=table["statement"],
+        source=table["source"],
         editions=tuple(map(str, table["editions"])),
         published=tuple(published),
     )
