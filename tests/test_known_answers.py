@@ -21,7 +21,7 @@ EIGHT_PAIRS = [
 ]
 """Two pairs for each of the four labels, with their controls: planted pairs hardly vary."""
 GROUPS = 6
-"""Models are judged in groups, so that several workers share them; random weights are measured once for all."""
+"""Models are judged in groups, which workers share; random weights are measured once for all of them."""
 NULL_SEEDS = (1, 2)
 
 pytestmark = pytest.mark.slow
