@@ -97,14 +97,21 @@ def write_gaze_pairs(folder: Path, each: int = 3) -> Path:
 
 
 def _draw(place: tuple[int, int], bright: bool, seed: int, hue: int) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
     frames = np.full((FRAMES, SIZE, SIZE, 3), GREY, np.float64)
+    # Colours without brightness, new in every fourth frame: on plain grey the square would be all that any
+    # weights, random ones too, could tell from the rest.
+    colours = rng.normal(0.0, 80.0, (FRAMES // 4, SIZE // TILE, SIZE // TILE, 3))
+    colours[:, -1] = 0.0
+    colours = np.clip(colours - colours.mean(-1, keepdims=True), -100.0, 100.0)
+    frames += colours.repeat(4, 0).repeat(TILE, 1).repeat(TILE, 2)
     _paint(frames[APPEARS:], place, np.full(3, CONTRAST if bright else -CONTRAST))
     for cell in CELLS["tag_n"]:
         _paint(frames[APPEARS:], cell, np.array([1.0, 0.0, -1.0]) * hue * CONTRAST / 2)
-    frames += np.random.default_rng(seed).normal(0.0, 1.0, frames.shape)
+    frames += rng.normal(0.0, 1.0, frames.shape)
     return np.clip(frames + 0.5, 0, 255).astype(np.uint8)
 
 
 def _paint(frames: NDArray[np.float64], cell: tuple[int, int], rgb: NDArray[np.float64]) -> None:
     top, left = (TILE * at + (TILE - SQUARE) // 2 for at in cell)
-    frames[:, top : top + SQUARE, left : left + SQUARE] += rgb
+    frames[:, top : top + SQUARE, left : left + SQUARE] = GREY + rgb
