@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install claims test test-slow lint calibration truth-table mutation organism clean
+.PHONY: help install docs claims test test-slow lint calibration truth-table mutation sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 test-slow: $(STAMP) ## the slow tests (under 30 minutes)
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
+docs: $(STAMP) ## build the pages into build/site, strictly
+	$(BIN)/python -m mkdocs build --strict
+
 lint: $(STAMP) ## ruff (with its fixes) and mypy
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -50,6 +53,16 @@ mutation: $(STAMP) ## mutants of judge/ and recovery.py; starts where it stopped
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	$(BIN)/mutmut run --max-children 1 $(ARGS)
 	$(BIN)/python tests/mutants.py
+
+SAMPLE := --circuit-model organism --circuit-model organism-outcome --circuit-model planted:paper-like
+sample: $(STAMP) ## judge three models and write reports/sample/ and its picture (5 to 15 minutes)
+	-$(BIN)/python -m pytest claims/ $(SAMPLE) --circuit-report-dir reports/sample -q --tb=no
+	rm -f reports/sample/.journal.jsonl
+	$(BIN)/python tests/report/picture.py reports/sample/latest.html reports/sample/first-screen.png
+
+sample-again: $(STAMP) ## render reports/sample/ again from its JSON
+	$(BIN)/circuit-claims report reports/sample/latest.json
+	$(BIN)/python tests/report/picture.py reports/sample/latest.html reports/sample/first-screen.png
 
 organism: $(STAMP) ## render the clips and train the embedded models again (about an hour)
 	$(BIN)/python -m circuit_claims.organisms.make all

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from circuit_claims.judge.claim import Kind, Scope, claim
     from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
     from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post, resid_pre
+    from circuit_claims.report.notebook import Report
 
 __version__ = "0.1.0"
 
@@ -33,12 +34,14 @@ _HOME = {
     "resid_pre": "circuit_claims.models.sites",
     "resid_mid": "circuit_claims.models.sites",
     "resid_post": "circuit_claims.models.sites",
+    "Report": "circuit_claims.report.notebook",
 }
 
 __all__ = [
     "CheckError",
     "Checked",
     "Kind",
+    "Report",
     "Scope",
     "above",
     "anything",

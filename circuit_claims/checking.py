@@ -14,7 +14,10 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from circuit_claims.report.notebook import Report
 
 CELLS: dict[str, Mapping[str, object]] = {}
 """What the module of a check of functions holds, by the module's name, while it runs."""
@@ -60,6 +63,16 @@ class Checked:
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def shown(self) -> Report:
+        """The report as a notebook shows it: a table of verdicts, and figures as functions."""
+        from circuit_claims.report.notebook import Report
+
+        return Report(self.report)
+
+    def _repr_html_(self) -> str:
+        return self.shown._repr_html_()
 
 
 def _key(entry: Mapping[str, Any]) -> str:

@@ -10,8 +10,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from circuit_claims import pair_command, starting
+from circuit_claims import compare_command, pair_command, report_command, starting
 
+COMMANDS = {"compare": compare_command, "init": starting, "pair": pair_command, "report": report_command}
+"""Each has `add_parser`, `run`, and `faults`: what is wrong with the user's input, and explains itself."""
 USAGE = 4
 """Exit status for bad input, as pytest's."""
 
@@ -27,12 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     listing.add_argument("what", choices=("models", "claims", "pairs"))
     listing.add_argument("--circuit-pairs", metavar="FILE", help="the manifest to list pairs of")
     listing.add_argument("folder", nargs="?", type=Path, help="where claims are (default: claims/)")
-    pair_command.add_parser(commands)
-    starting.add_parser(commands)
+    for command in COMMANDS.values():
+        command.add_parser(commands)
     options = parser.parse_args(argv)
-    for command, room in (("pair", pair_command), ("init", starting)):
-        if options.command == command:
-            return _refusing(room.run, room.faults(), options)
+    if options.command in COMMANDS:
+        command = COMMANDS[options.command]
+        return _refusing(command.run, command.faults(), options)
     listers = {"models": _models, "claims": _claims, "pairs": _pairs}
     return listers[options.what](options)
 
@@ -91,10 +93,15 @@ class _Collector:
 def _pairs(options: argparse.Namespace) -> int:
     from circuit_claims.clips.errors import ManifestError
     from circuit_claims.clips.pairs import load_pairs
+    from circuit_claims.clips.paper import paper_manifest
     from circuit_claims.organisms.registry import pairs_of, resolve
+    from circuit_claims.under_test import PAPER
 
     try:
-        pairs = load_pairs(options.circuit_pairs or pairs_of(resolve("organism")))
+        named = options.circuit_pairs
+        if named == PAPER:
+            named = paper_manifest(Path(".circuit-cache"))
+        pairs = load_pairs(named or pairs_of(resolve("organism")))
     except ManifestError as fault:
         print(fault, file=sys.stderr)
         return USAGE

@@ -7,6 +7,7 @@ package is installed. A session that collects no claim notices nothing of it.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Generator, Iterator
 from functools import partial
@@ -170,10 +171,12 @@ def pytest_runtest_makereport(
     from circuit_claims.judge.ledger import Mark, mark
     from circuit_claims.judge.plain import to_plain
     from circuit_claims.report.failure import failure
+    from circuit_claims.report.junit import said
 
-    said = (PROPERTY, json.dumps(to_plain(result), allow_nan=False))
-    report.user_properties.append(said)
-    item.user_properties.append(said)  # JUnit takes its properties from the report of the teardown
+    plain = to_plain(result)
+    report.user_properties.append((PROPERTY, json.dumps(plain, allow_nan=False)))
+    # JUnit takes its properties from the report of the teardown.
+    item.user_properties.append((PROPERTY, said(plain, session.options.root)))
     shown = mark(result)
     report.__dict__["circuit_mark"] = str(shown)  # crosses to xdist's controller with the report
     where = (str(item.path), item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")
@@ -264,6 +267,11 @@ class _Book:
         )
         for line in self._session.closing_lines():
             terminalreporter.write_line(line)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from circuit_claims.report.github import annotations
+
+            for line in annotations(self._session.report):
+                terminalreporter.write_line(line)
 
 
 def _is_full(config: pytest.Config) -> bool:

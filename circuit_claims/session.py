@@ -132,6 +132,18 @@ class ClaimSession:
             for key in sorted(stated - judged):
                 yield f"{tested.pairs.path.name} states thresholds for {key}, which no claim of this run is"
 
+    def _unusual_pixels(self) -> Iterator[str]:
+        """Models whose own preprocessing ends in another range than ViViT's usual one."""
+        from circuit_claims.models.pixels import USUAL
+
+        for name, facts in self.model_facts.items():
+            low, high = facts.get("pixel_range", USUAL)
+            if (low, high) != USUAL:
+                yield (
+                    f"{name}: black is {low:g} and white {high:g} by its own preprocessor_config.json "
+                    "(-1 and 1 is usual); numbers compare with others only where theirs was the same"
+                )
+
     def _find_records(self) -> None:
         if self.options.record == "none":
             if self.options.update or self.options.add:
@@ -194,6 +206,7 @@ class ClaimSession:
         from circuit_claims.measure.assay import Assay, Bench
         from circuit_claims.measure.circuit import Circuit
         from circuit_claims.measure.store import Store
+        from circuit_claims.models.pixels import range_of
         from circuit_claims.report.progress import progress
 
         device = _device(self.options.device)
@@ -202,7 +215,8 @@ class ClaimSession:
             bench = Bench(Store(self.options.cache), decoder, device, self.options.threads, advance)
             assay = Assay(self._tested[name].source, self._tested[name].pairs, bench)
             yield Circuit(assay)
-            self.model_facts[name] = assay.facts_so_far()
+            if facts := assay.facts_so_far():
+                self.model_facts[name] = {**facts, "pixel_range": list(range_of(assay.source))}
 
     def teaches(self, excinfo: Any) -> bool:
         """Whether an exception explains itself, so that a traceback would only hide it."""
@@ -289,6 +303,7 @@ class ClaimSession:
         self.report = schema.build(findings, run, self._models(), self.options.root)
         path = self.options.report_dir / "latest.json"
         schema.write(path, self.report)
+        written = [path, *self._rendered(path)]
         self._closing += [f"lost: {why}" for why in self._lost]
         self._closing += [f"recorded, but not judged by this full run: {claim}" for claim in missing]
         self._closing += [
@@ -299,10 +314,40 @@ class ClaimSession:
         if status == UNDECIDED:
             self._closing.append(_undecided(findings))
         self._closing += self._notes
+        self._closing += self._unusual_pixels()
         self._closing += dict.fromkeys(self._unused_thresholds())
         self._closing += [change for name in self._records for change in self._changed(name)]
-        self._closing.append(f"report: {os.path.relpath(path)}")
+        self._closing.append(f"report: {', '.join(os.path.relpath(file) for file in written)}")
         return status
+
+    def _rendered(self, path: Path) -> list[Path]:
+        """Write what people read of the report, beside it, and where GitHub shows it."""
+        from circuit_claims.frames import frames_of
+        from circuit_claims.report import github
+        from circuit_claims.report.files import write_beside
+
+        assert self.report is not None
+        frames = {}
+        for model, tested in zip(self.report["models"], self._tested.values(), strict=True):
+            mine = [entry for entry in self.report["claims"] if entry["model"] == model["name"]]
+            figures = [figure for entry in mine for figure in entry["figures"]]
+            if any(entry["measurements"] for entry in mine):
+                frames[model["name"]] = frames_of(tested.pairs, figures, self.options.cache)
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            github.add_to_summary(Path(summary), self.report)
+        return write_beside(path, self.report, frames)
+
+    def _paper(self) -> dict[str, str] | None:
+        """What the claims are from: `paper.toml` beside them, where there is one."""
+        import tomllib
+
+        file = self._record_folder().parent / "paper.toml"
+        try:
+            said = tomllib.loads(file.read_text(encoding="utf-8"))
+            return {"title": str(said["title"]), "identifier": str(said.get("identifier", ""))}
+        except (OSError, KeyError, ValueError):
+            return None
 
     def _accepted(self, finding: Finding) -> Finding:
         if finding.verdict.outcome in (Outcome.INCOMPLETE, Outcome.ERROR):
@@ -384,6 +429,7 @@ class ClaimSession:
             "profile": self.options.profile,
             "pair_set": sets[0].name if sets else None,
             "pairs": len(sets[0].pairs) if sets else 0,
+            "paper": self._paper(),
             "packages": {name: _version(name) for name in NOTED},
             "python": ".".join(map(str, sys.version_info[:3])),
             "started": (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -391,9 +437,12 @@ class ClaimSession:
         }
 
     def _models(self) -> list[dict[str, Any]]:
+        from circuit_claims.organisms.registry import names
+
         return [
             {
                 "name": name,
+                "about": names().get(name, ""),
                 "revision": tested.source.revision,
                 "clips": self._clips(name),
                 "record": self._records[name].path.name if name in self._records else None,

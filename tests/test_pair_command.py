@@ -126,6 +126,13 @@ def test_a_window_of_another_size(here):
     assert (load_pairs("pairs.toml").sampling.frames, load_pairs("pairs.toml").sampling.stride) == (8, 4)
 
 
+def test_the_papers_rule(here):
+    from circuit_claims.clips.sampling import Sampling
+
+    assert add("--rule", "notebook", "--frames", "8", "--stride", "4") == 0
+    assert load_pairs("pairs.toml").sampling == Sampling("notebook", 8, 4, seed=42)
+
+
 def test_a_control_made_from_the_success_clip(here, capsys):
     from circuit_claims.clips.decode import Decoder
 
@@ -142,6 +149,14 @@ def test_a_control_made_from_the_success_clip(here, capsys):
     assert len(other) == FRAMES - 3
     apart = np.abs(own[3:].astype(int) - other).mean()
     assert 0 < apart < 5, "the same picture three frames later, through another encoder"
+
+
+def test_a_clip_of_another_pair_is_told(here, capsys):
+    assert add() == 0
+    assert "independent" not in capsys.readouterr().out
+    assert main(["pair", "add", "golf-2", "../clips/success.mp4", "../clips/small.mp4", "--action", "x"]) == 0
+    told = "warning: golf-1 has one of these clips too: the two count as one independent pair"
+    assert told in capsys.readouterr().out.splitlines()
 
 
 def test_a_control_of_ones_own(here):
@@ -287,6 +302,7 @@ def test_a_second_pair_of_the_same_name(here, capsys):
             ["--frames", "8"],
             "sampling: frames: is 16, and --frames says 8; all pairs of a manifest are sampled",
         ),
+        (["--rule", "notebook"], "sampling: rule: is stride, and --rule says notebook"),
         (["--stride", "1"], "sampling: stride: is 2, and --stride says 1"),
         (["--model", "organizm"], "organizm: no model of this name"),
         (["--start", "30"], "takes frames 30 to 60, and the clip has frames 0 to 39"),
@@ -315,4 +331,25 @@ def test_an_option_that_cannot_be(here, capsys, args):
 def test_a_clip_that_is_too_short_for_a_made_control(here, capsys):
     assert add("--make-control", "--jitter", "20") == USAGE
     assert "the clip has frames 0 to 19" in capsys.readouterr().err
+    assert everything() == []
+
+
+VIDEOS = Path(__file__).resolve().parents[2] / "shared" / "videos"
+NASTY = sorted(VIDEOS.glob("nasty/*"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not NASTY, reason="the folder of difficult clips is not beside the checkout")
+@pytest.mark.parametrize("path", NASTY or [VIDEOS], ids=lambda path: path.name)
+def test_a_difficult_clip_is_added_or_refused_in_one_line(here, capsys, path):
+    status = add(failure=str(path))
+    out, err = capsys.readouterr()
+    if status == 0:
+        verify_hashes(load_pairs("pairs.toml"))
+        assert "added golf-1" in out
+        return
+    assert status == USAGE
+    assert len(err.splitlines()) == 1
+    assert path.name in err
+    assert "; " in err, "says what is wrong, but not what to do"
     assert everything() == []

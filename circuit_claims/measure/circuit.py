@@ -62,7 +62,7 @@ class Circuit(TraceQuestions, AblationQuestions, RegionQuestions, SeparationQues
         Returns:
             A fraction for each pair: 1.0 recovers all of the difference.
         """
-        sweeps = self._sweeps(direction, pairs)
+        sweeps = self._sweeps(direction, pairs, site, readout)
         formula = METRICS[metric]
         measured = self._sample(
             f"{metric.replace('_', ' ')} of {site}",
@@ -109,7 +109,7 @@ class Circuit(TraceQuestions, AblationQuestions, RegionQuestions, SeparationQues
 
     def distance(self, *, readout: str = "summary", pairs: str = "outcome") -> Sample:
         """How far apart the two clips of a pair are at a readout: what there is to recover."""
-        sweeps = self._sweeps(SUFFICIENCY, pairs)
+        sweeps = self._sweeps(SUFFICIENCY, pairs, attn_out(self.facts.n_layers - 1), readout)
 
         def norm(pair: Pair) -> float:
             patches = sweeps[pair.name]["patches"]
@@ -201,7 +201,17 @@ class Circuit(TraceQuestions, AblationQuestions, RegionQuestions, SeparationQues
             flags=(INERT,),
         )
 
-    def _sweeps(self, direction: str, pairs: str) -> dict[str, Any]:
-        # Whole streams, and all tokens of the last block, are read of the model under test only.
-        tokens = direction in (SUFFICIENCY, NECESSITY) and not self._control
-        return self._assay.measured("per_pair.sweep", pairs, {"control": direction, "tokens": tokens})
+    def _sweeps(self, direction: str, pairs: str, site: Site, readout: str) -> dict[str, Any]:
+        """The sweep that holds a site, by pair.
+
+        Of the claim's own pairs in either direction it is one sweep of everything. A control is swept in two
+        parts, the first third of the layers and the rest, since most claims ask for the rest alone.
+        """
+        n = self.facts.n_layers
+        own = direction in (SUFFICIENCY, NECESSITY) and pairs == "outcome" and not self._control
+        whole = own or readout == "tokens" or not site.is_write
+        split = n // 3
+        layers = (0, n) if whole else (0, split) if site.layer < split else (split, n)
+        return self._assay.measured(
+            "per_pair.sweep", pairs, {"control": direction, "tokens": whole, "layers": layers}
+        )

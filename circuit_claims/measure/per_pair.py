@@ -43,12 +43,15 @@ def describe(assay: Assay, pair: Pair) -> dict[str, Any]:
 
 
 def _sweep(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Every attention and MLP write, and every block's output, patched alone at all tokens."""
+    """Every attention and MLP write, and every block's output, patched alone at all tokens.
+
+    Of a control only the writes of the layers that are asked for: a whole stream costs as much again.
+    """
     model = assay.model()
     roles = CONTROLS[params["control"]](assay, pair)
-    # Of a control only the writes are asked for; a whole stream costs as much again.
     kinds = (attn_out, mlp_out, resid_post) if params["tokens"] else (attn_out, mlp_out)
-    sites = [make(layer) for layer in range(model.n_layers) for make in kinds]
+    first, last = params["layers"]
+    sites = [make(layer) for layer in range(first, last) for make in kinds]
     return sweep(
         model,
         roles.donor,

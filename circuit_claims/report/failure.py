@@ -1,6 +1,7 @@
 """What a failed claim says in pytest's own output: one screen, the numbers, and how to run it again."""
 
 from circuit_claims.judge.ledger import Result
+from circuit_claims.report.text import visible
 
 
 def failure(result: Result, rerun: str) -> str:
@@ -32,4 +33,4 @@ def failure(result: Result, rerun: str) -> str:
         bounds = "unbounded" if None in ends else ", ".join(f"{end:.4g}" for end in ends)
         lines.append(f"  minus {contrast['control']}: {contrast['estimate']:.4g} [{bounds}]")
     lines += ["", f"  again: {rerun}"]
-    return "\n".join(lines)
+    return "\n".join(visible(line) for line in lines)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from circuit_claims.report import derived, plain, wording
-from circuit_claims.report.text import cleaned
+from circuit_claims.report.text import cleaned, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -360,7 +360,7 @@ def svg(figure: "Figure", title: str) -> str:
     text = _STYLE.sub(lambda match: _attributes(match[1]), text)
     for colour, variable in VARIABLES.items():
         text = text.replace(f'"{colour}"', f'"var({variable})"')
-    label = f'<svg role="img" aria-label="{escape(title, {chr(34): "&quot;"})}" class="figure"'
+    label = f'<svg role="img" aria-label="{escape(visible(title), {chr(34): "&quot;"})}" class="figure"'
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
     return text.replace("<svg", label, 1)
 

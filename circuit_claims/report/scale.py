@@ -45,7 +45,7 @@ class Scale:
     def _round_numbers(self) -> list[float]:
         if self.unit == "log ratio":
             inside = [log(factor) for factor in FACTORS if self.low <= log(factor) <= self.high]
-            if len(inside) >= 2:
+            if len(inside) > 1 and self.low > -20 and self.high < 20:
                 return inside[:: ceil(len(inside) / 5)]
             return [self.low + (self.high - self.low) * share for share in (0.1, 0.5, 0.9)]
         raw = (self.high - self.low) / 4
@@ -58,6 +58,8 @@ class Scale:
 def label(value: float, unit: str) -> str:
     """A tick's label: without needless digits."""
     if unit == "log ratio":
+        if abs(value) > 100:
+            return f"e^{value:.3g}"
         factor = float(f"{exp(value):.2g}")
         return f"×{factor:g}" if 1e-4 < factor < 1e6 else f"×{factor:.0e}"
     return number(0.0 if abs(value) < 1e-12 else float(f"{value:.6g}"), unit)

@@ -119,12 +119,8 @@ def _measurement(part: Result) -> dict[str, Any]:
         "by_pair": _by_pair(evidence),
         "undefined": dict(evidence.undefined),
         "controls": [_control(control) for control in evidence.controls],
-        "effect": _plain_or_none(getattr(verdict, "effect", None)),
+        "effect": dict(verdict.effect) or None,
     }
-
-
-def _plain_or_none(mapping: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return dict(mapping) if mapping else None
 
 
 def _control(control: Control) -> dict[str, Any]:
@@ -144,7 +140,7 @@ def _figures(finding: Finding) -> list[dict[str, Any]]:
     """What the measurements would have drawn (`docs/report-figures.md`), equal ones of several parts once."""
     figures: list[dict[str, Any]] = []
     for part in finding.parts:
-        figure = getattr(part.evidence, "figure", None)
+        figure = part.evidence.figure if part.evidence else None
         if figure and dict(figure) not in figures:
             figures.append(dict(figure))
     return figures
@@ -184,14 +180,21 @@ def _part(part: Result) -> dict[str, Any]:
     }
 
 
+def _text(value: str) -> str:
+    """Text that a file can hold: a clip's name may have bytes that are none."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _rounded(value: Any) -> Any:
     """Six significant digits, and null for what is no number."""
-    if isinstance(value, bool) or value is None or isinstance(value, int | str):
+    if isinstance(value, bool) or value is None or isinstance(value, int):
         return value
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, float):
         return float(f"{value:.6g}") if isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _rounded(inner) for key, inner in value.items()}
+        return {_text(str(key)): _rounded(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_rounded(inner) for inner in value]
     raise TypeError(f"{type(value).__name__} does not belong in a report: {value!r}")

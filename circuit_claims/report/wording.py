@@ -22,7 +22,7 @@ def number(value: float | None, unit: str) -> str:
     if unit in ("fraction", "bool"):
         return f"{100 * value:.3g} %" if abs(value) < 1 else f"{100 * value:.4g} %"
     if unit == "log ratio":
-        return f"x{exp(value):.3g}" if value < 700 else f"e^{value:.4g}"
+        return f"x{float(f'{exp(value):.3g}'):g}" if value < 700 else f"e^{value:.4g}"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.4g}"
 
 

@@ -69,6 +69,7 @@ def test_recoveries_up_to_the_tolerance_apart_are_one_number():
     assert identity_patch([0.0, 0.0, IDENTICAL], distance_from_donor=IDENTICAL) is not None
     assert identity_patch([0.0, 0.0, 1.01 * IDENTICAL], distance_from_donor=IDENTICAL) is None
     assert identity_patch([0.0, 0.0, 0.0], distance_from_donor=1.01 * IDENTICAL) is None
+    assert mismatched_baseline([2 * IDENTICAL, 2 * IDENTICAL, IDENTICAL]) is not None
     assert mismatched_baseline([3.0, 3.0, 3.0 + 0.9 * IDENTICAL]) is not None
     assert mismatched_baseline([3.0, 3.0, 3.0 + 1.1 * IDENTICAL]) is None
 
@@ -91,3 +92,10 @@ def test_a_write_closes_up_to_and_with_the_tolerance():
     assert residual_included(closure=CLOSED, closure_without_write=0.0) is None
     assert residual_included(closure=0.9, closure_without_write=CLOSED) is not None
     assert residual_included(closure=0.9, closure_without_write=1.1 * CLOSED) is None
+
+
+def test_the_tolerances_are_a_hundredth_of_a_per_cent_and_a_hundred_thousandth():
+    assert identity_patch([1.0, 1.0, 1.00008]) is not None
+    assert identity_patch([1.0, 1.0, 1.00012]) is None
+    assert residual_included(closure=0.8e-5, closure_without_write=0.0) is None
+    assert residual_included(closure=1.2e-5, closure_without_write=0.0) is not None

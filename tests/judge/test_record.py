@@ -389,3 +389,10 @@ def test_a_failure_is_told_though_the_temporary_file_is_gone(path, monkeypatch):
     with pytest.raises(OSError, match="the disk was taken out"):
         write_whole(path, "schema = 1\n")
     assert path.read_text() == WRITTEN
+
+
+def test_a_record_may_leave_out_model_and_clips(path):
+    path.write_text('schema = 1\n[claims."mlp-42/means"]\nverdict = "supported"\n')
+    record = read_record(path)
+    assert (record.model, record.clips, record.noted) == ("", "", {})
+    assert record.entries == {("mlp-42/means", ""): Entry(SUPPORTED)}

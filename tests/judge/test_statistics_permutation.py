@@ -203,6 +203,7 @@ def test_a_draw_that_differs_by_rounding_is_a_tie_at_any_scale(size: float) -> N
 def test_twenty_pairs_are_still_counted_out() -> None:
     assert sign_flip([1.0] * 20).greater == 2.0**-20
     assert sign_flip([-1.0] * 20).less == 2.0**-20
+    assert sign_flip([1.0] * 21, resamples=99).greater >= 1 / 100, "twenty-one are drawn"
 
 
 def test_draws_count_the_observed_pattern_on_both_sides() -> None:
@@ -297,3 +298,11 @@ def test_max_t_draws_the_same_patterns_for_a_seed() -> None:
     matrix = np.random.default_rng(8).normal(0.1, 1, (20, 4)).tolist()
     assert max_t(matrix) == max_t(matrix, seed=0)
     assert max_t(matrix, seed=1) != max_t(matrix, seed=0)
+
+
+@pytest.mark.parametrize("alternative", ["greater", "less", "two-sided"])
+def test_drawn_patterns_agree_with_all_of_them(alternative: Alternative) -> None:
+    matrix = np.random.default_rng(3).normal([0.6, -0.4, 0.1], 1, (12, 3)).tolist()
+    counted, drawn = max_t(matrix, alternative), max_t(matrix, alternative, resamples=4_000)
+    assert drawn != counted
+    assert drawn == pytest.approx(counted, abs=0.03)

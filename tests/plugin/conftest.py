@@ -40,8 +40,14 @@ HEAVY = (
     "circuit_claims.judge.effects",
     "circuit_claims.judge.verdict",
     "circuit_claims.report.failure",
+    "circuit_claims.report.files",
+    "circuit_claims.report.github",
     "circuit_claims.report.terminal",
+    "jinja2.ext",
+    "jinja2.loaders",
     "numpy",
+    "PIL.Image",
+    "PIL.JpegImagePlugin",
     "rich.console",
     "rich.padding",
     "rich.table",
@@ -50,6 +56,7 @@ HEAVY = (
 )
 MEASURING = (
     "circuit_claims.clips.decode",
+    "circuit_claims.frames",
     "circuit_claims.measure.assay",
     "circuit_claims.measure.circuit",
     "circuit_claims.measure.per_pair",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -75,8 +76,39 @@ def test_junit_has_the_verdict_as_a_json_string(claims):
         (found,) = [p for p in cases[name].iter("property") if p.get("name") == "circuit_claim"]
         said = json.loads(found.get("value"))
         assert said["verdict"]["outcome"] == verdict
+        assert (said["schema"], said["version"]) == ("circuit-claims/result", 1)
         assert said["planned"]["claim"]["id"] == verdict
         assert len(said["evidence"]["values"]) == 5
+
+
+def test_no_file_of_a_run_names_a_place_of_the_machine(claims):
+    claims.write(
+        "@says('lost')\ndef test_lost(judge):\n    raise OSError('/home/someone/clips/a.mp4: is empty')\n"
+        f"@says('near')\ndef test_near(judge):\n    raise OSError('{claims.pytester.path}/a.mp4: is empty')\n"
+    )
+    claims.run("--junitxml=junit.xml")
+    (lost, near) = claims.report["claims"]
+    assert lost["sentence"] == "OSError: …/a.mp4: is empty"
+    assert near["sentence"] == "OSError: a.mp4: is empty"
+    properties = [p.get("value") for p in ET.parse(claims.pytester.path / "junit.xml").iter("property")]
+    written = [*properties, *(path.read_text() for path in claims.reports.glob("latest.*"))]
+    assert len(written) == 5
+    for text in written:
+        assert "someone" not in text
+        assert str(claims.pytester.path) not in text
+        assert socket.gethostname() not in text or len(socket.gethostname()) < 6
+
+
+def test_github_gets_annotations_and_a_summary_where_it_asks_for_them(claims, monkeypatch):
+    claims.each_ends_in("supported", "refuted")
+    assert "::error" not in claims.run().stdout.str()
+    summary = claims.pytester.path / "summary.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    claims.run().stdout.fnmatch_lines(
+        ["::error file=claims/test_claims.py,title=refuted/reproduces%3A refuted::Refuted, because *"]
+    )
+    assert "2 claims: 1 supported, 1 refuted" in summary.read_text()
 
 
 def test_subtests_are_not_counted_as_verdicts(claims):
@@ -130,7 +162,9 @@ def test_workers_report_what_one_process_does(claims, last_line):
     assert two.ret == one.ret
     counts = [sorted(last_line(result).split(", ")) for result in (one, two)]
     assert counts[0] == counts[1], "in the order in which they came, which is any"
-    two.stdout.fnmatch_lines(["6 claims: *", "report: reports/latest.json"])
+    two.stdout.fnmatch_lines(
+        ["6 claims: *", "report: reports/latest.json, reports/latest.md, reports/latest.html"]
+    )
 
 
 def test_a_worker_names_the_options_in_the_command_that_runs_a_claim_again(claims):

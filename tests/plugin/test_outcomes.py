@@ -41,7 +41,7 @@ def test_the_table_counts_claims_and_names_the_report(claims):
             "refuted/reproduces * -300 % [[]-496.3 %, -103.7 %[]] n=5 * > 0 % * refuted (value)*",
             "1 supported claim is not shown (-v shows it).",
             "3 claims: 1 supported, 1 refuted, 1 inconclusive",
-            "report: reports/latest.json",
+            "report: reports/latest.json, reports/latest.md, reports/latest.html",
         ]
     )
 

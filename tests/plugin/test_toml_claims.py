@@ -166,6 +166,18 @@ def test_workers_refuse_in_the_same_words(on_models):
     result.stdout.fnmatch_lines(["ERROR: *mine.claims.toml: *the claim asserts nothing*"])
 
 
+def test_one_claim_is_run_again_by_its_name(on_models):
+    path = write(on_models, ("x", RECOVERY + "above = 99"), ("y", RECOVERY + "above = -99"))
+    result = on_models.run(*on_models.options())
+    (again,) = {line.split("again: ")[1] for line in result.outlines if "again:" in line}
+    assert (
+        again.split()[1].strip("'")
+        == "claims/mine.claims.toml::test_x_reproduces[" + str(on_models.world.model) + "]"
+    )
+    done = on_models.pytester.runpytest_inprocess(f"{path}::test_x_reproduces", *on_models.options())
+    assert done.parseoutcomes() == {"failed": 1}
+
+
 def test_other_toml_files_are_left_alone(on_models):
     write(on_models, ("x", RECOVERY + "above = -99"))
     (on_models.folder / "settings.toml").write_text("not = [toml")
@@ -236,6 +248,26 @@ def test_a_threshold_for_no_claim_is_told(on_models, tmp_path):
     write(on_models, ("mpl", RECOVERY + "above = -99"))
     result = on_models.run(*with_thresholds(on_models, tmp_path / "a", bowling_0=1.0))
     result.stdout.fnmatch_lines(["*states thresholds for mlp/reproduces, which no claim of this run is"])
+
+
+def test_a_clips_own_start_moves_its_window_only(on_models, tmp_path):
+    """The set's window two frames earlier, and both clips' own two frames later: the same frames."""
+    import shutil
+
+    write(on_models, ("mlp", RECOVERY + "above = -99"))
+    on_models.run(*on_models.options())
+    plain = on_models.entry("mlp")["measurements"]
+    seen = []
+    for own in ("start = 2", "start = 3"):
+        folder = tmp_path / own
+        shutil.copytree(on_models.world.pairs.parent, folder)
+        manifest = folder / "pairs.toml"
+        text = manifest.read_text().replace("start = 8", "start = 6")
+        manifest.write_text(text.replace('" }', f'", {own} }}'))
+        on_models.run(f"--circuit-model={on_models.world.model}", f"--circuit-pairs={manifest}")
+        seen.append(on_models.entry("mlp")["measurements"])
+    assert seen[0] == plain
+    assert seen[1] != plain
 
 
 # The manifest beside the claims ----------------------------------------------------------------------------

@@ -1,0 +1,144 @@
+"""The page in a browser, as people open it: on a phone and on a desk, light and dark, without JavaScript.
+
+Needs playwright and a Chromium (`playwright install chromium`, or the system's own).
+"""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile import hostile_report
+from reports_by_hand import a_report
+
+from circuit_claims.report import html
+from circuit_claims.report.reading import read
+
+pytestmark = pytest.mark.slow
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+SAMPLE = Path(__file__).parents[2] / "reports" / "sample" / "latest.json"
+SIZES = {"phone": (390, 844), "desk": (1280, 800)}
+OPENS_IN_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        system = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        try:
+            browser = driver.chromium.launch()
+        except playwright.Error:
+            if system is None:
+                pytest.skip("no Chromium: `playwright install chromium`")
+            browser = driver.chromium.launch(executable_path=system)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=["by hand", "hostile", "sample"])
+def page_file(request, tmp_path_factory) -> Path:
+    if request.param == "sample":
+        page = SAMPLE.with_suffix(".html")
+        if not page.exists():
+            pytest.skip("no sample: `make sample` writes one")
+        return page
+    report = {"by hand": a_report, "hostile": hostile_report}[request.param]()
+    path = tmp_path_factory.mktemp("page") / "latest.html"
+    path.write_text(html.render(report), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(params=[(size, scheme) for size in SIZES for scheme in ("light", "dark")], ids="-".join)
+def opened(request, chromium, page_file) -> Iterator[Any]:
+    size, scheme = request.param
+    width, height = SIZES[size]
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=False
+    )
+    page = context.new_page()
+    page.complaints = []
+    page.requested = []
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("dialog", lambda dialog: page.complaints.append(dialog.message))
+    page.on("request", lambda request: page.requested.append(request.url))
+    page.goto(page_file.as_uri())
+    yield page
+    context.close()
+
+
+def test_it_is_read_without_javascript_and_asks_for_nothing(opened):
+    assert opened.complaints == [], "the content policy had nothing to refuse"
+    assert [url for url in opened.requested if not url.startswith(("file:", "data:"))] == []
+    assert "hold" in opened.locator("h1").inner_text()
+    assert opened.locator(".badge").first.is_visible()
+
+
+def test_nothing_is_wider_than_the_screen(chromium, page_file):
+    for width, height in SIZES.values():
+        context = chromium.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
+        page = context.new_page()
+        page.goto(page_file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        context.close()
+
+
+def test_colours_follow_the_readers_choice(chromium, page_file):
+    shades = {}
+    for scheme in ("light", "dark"):
+        context = chromium.new_context(color_scheme=scheme)
+        page = context.new_page()
+        page.goto(page_file.as_uri())
+        shades[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        context.close()
+    assert shades["light"] != shades["dark"]
+
+
+def test_the_first_key_leads_to_the_verdicts(chromium, page_file):
+    page = chromium.new_context().new_page()
+    page.goto(page_file.as_uri())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the verdicts"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#results")
+    page.context.close()
+
+
+def test_axe_finds_nothing_serious(chromium, page_file):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    for size, scheme in (("phone", "light"), ("desk", "dark")):
+        width, height = SIZES[size]
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, bypass_csp=True
+        )
+        page = context.new_page()
+        page.goto(page_file.as_uri())
+        found = axe.Axe().run(page).response["violations"]
+        told = [f"{v['impact']} {v['id']}: {v['nodes'][0]['html'][:120]}" for v in found]
+        assert [line for line in told if line.startswith(("serious", "critical"))] == []
+        context.close()
+
+
+def test_the_sample_is_small_and_opens_at_once(chromium):
+    if not SAMPLE.exists():
+        pytest.skip("no sample: `make sample` writes one")
+    assert SAMPLE.with_suffix(".html").stat().st_size < 5_000_000
+    took = []
+    for _ in range(3):  # the fastest of three: other work on the machine is not the page's
+        page = chromium.new_context().new_page()
+        began = time.monotonic()
+        page.goto(SAMPLE.with_suffix(".html").as_uri())
+        took.append(time.monotonic() - began)
+        page.context.close()
+    assert min(took) < OPENS_IN_S
+
+
+def test_the_sample_is_what_its_report_renders_to():
+    if not SAMPLE.exists():
+        pytest.skip("no sample: `make sample` writes one")
+    text = SAMPLE.with_suffix(".html").read_text(encoding="utf-8")
+    frames = re.compile(r'<figure class="strip">.*?</figure>\n', re.DOTALL)
+    assert frames.search(text), "the clips were at hand"
+    assert frames.sub("", text) == frames.sub("", html.render(read(SAMPLE))), "`make sample-again` renders it"
