@@ -1,4 +1,4 @@
-"""A picture of a page's first screen, for the README: `python tests/report/picture.py PAGE.html PICTURE.png`."""
+"""A picture of a page's first screen, for the README: `python picture.py PAGE.html PICTURE.png`."""
 
 import shutil
 import sys
