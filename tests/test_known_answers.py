@@ -20,8 +20,24 @@ EIGHT_PAIRS = [
     for word in ("--circuit-pair", glob)
 ]
 """Two pairs for each of the four labels, with their controls: planted pairs hardly vary."""
+SIBLINGS = {
+    *("planted:composes-3", "planted:composes-9", "planted:attn-carries-8", "planted:redundant2"),
+    *("planted:onset-3", "planted:onset-8", "planted:amplifier-2", "planted:amplifier-15"),
+    *("planted:placed-0-to-3", "planted:placed-8-to-11"),
+}
+"""The same circuit at another layer or strength as one that is judged here; `make truth-table` has them all."""
 GROUPS = 6
 """Models are judged in groups, which workers share; random weights are measured once for all of them."""
+CORE = [
+    f"test_{name}.py"
+    for name in ("0_calibration", "1_setting", "2_amplification", "3_division_of_labour", "5_forensics")
+]
+LATER = [
+    f"test_{name}.py"
+    for name in ("6_attribution", "7_attention", "8_ablation", "9_probing", "10_generalises")
+]
+JUDGED_ON_LATER = ["planted:composes-5", "planted:zero-mlp-from-4"]
+"""Six models have predictions of the later claims; two of them fit into the time."""
 NULL_SEEDS = (1, 2)
 
 pytestmark = pytest.mark.slow
@@ -34,19 +50,11 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "known-answers"
 
 
-def run_claims(measured: Path, reports: Path, models: list[str], *options: str) -> dict:
+def run_claims(measured: Path, reports: Path, models: list[str], files: list[str], *options: str) -> dict:
     chosen = [word for model in models for word in ("--circuit-model", model)]
     where = ["--circuit-report-dir", str(reports), "--circuit-cache", str(measured)]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        str(ROOT / "claims"),
-        "-q",
-        "--tb=no",
-        "-p",
-        "no:cacheprovider",
-    ]
+    paths = [str(ROOT / "claims" / name) for name in files]
+    command = [sys.executable, "-m", "pytest", *paths, "-q", "--tb=no", "-p", "no:cacheprovider"]
     alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     done = subprocess.run(
         [*command, *chosen, *where, *options],
@@ -61,31 +69,41 @@ def run_claims(measured: Path, reports: Path, models: list[str], *options: str) 
     return json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("group", range(GROUPS))
-def test_every_planted_circuit_is_found_and_every_decoy_refused(measured, tmp_path, group):
-    models = PLANTED[group::GROUPS]
-    # Shares of yes and no need all 24 pairs, and no sweep.
-    reports = [
-        run_claims(measured, tmp_path / "all", models, *EIGHT_PAIRS),
-        run_claims(measured, tmp_path / "labels", models, "--circuit-claim", "*-label/reproduces"),
-    ]
-
+def broken(reports: list[dict], models: list[str]) -> list[str]:
+    """The cells of some models that do not hold; each model has to have some."""
     table = cells(reports, RECORDED)
     assert {cell.model for cell in table} == set(models)
-    broken = [
+    return [
         f"{cell.model} {cell.key}: predicted {cell.predicted.verdict}, found {cell.found}. {cell.sentence}"
         for cell in table
         if not cell.holds
     ]
-    assert broken == []
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_every_planted_circuit_is_found_and_every_decoy_refused(measured, tmp_path, group):
+    models = [model for model in PLANTED if model not in SIBLINGS][group::GROUPS]
+    labels = ["--circuit-claim", "*-label/reproduces"]
+    # Shares of yes and no need all 24 pairs, and no sweep.
+    reports = [
+        run_claims(measured, tmp_path / "all", models, CORE, *EIGHT_PAIRS),
+        run_claims(measured, tmp_path / "labels", models, ["test_1_setting.py"], *labels),
+    ]
+    assert broken(reports, models) == []
+
+
+@pytest.mark.parametrize("model", JUDGED_ON_LATER)
+def test_later_claims_find_what_was_predicted(measured, tmp_path, model):
+    assert broken([run_claims(measured, tmp_path, [model], LATER, *EIGHT_PAIRS)], [model]) == []
 
 
 @pytest.mark.parametrize("kind", ["random", "shuffled"])
 def test_claims_that_need_training_are_not_supported_on_random_weights(measured, tmp_path, kind):
     models = [f"{kind}:organism#{seed}" for seed in NULL_SEEDS]
-    report = run_claims(measured, tmp_path, models, "--circuit-profile", "smoke", "--circuit-record", "none")
+    options = ["--circuit-profile", "smoke", "--circuit-record", "none"]
+    report = run_claims(measured, tmp_path, models, CORE + LATER, *options)
 
     judged = [entry for entry in report["claims"] if entry["model"] and entry["scope"] == "trained"]
-    assert len(judged) >= 10 * len(models)
+    assert len(judged) >= 20 * len(models)
     supported = [f"{entry['model']} {entry['key']}" for entry in judged if entry["verdict"] == "supported"]
     assert len(supported) <= 0.05 * len(judged), supported
