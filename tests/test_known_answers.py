@@ -25,7 +25,7 @@ SIBLINGS = {
     *("planted:onset-3", "planted:onset-8", "planted:amplifier-2", "planted:amplifier-15"),
     *("planted:placed-0-to-3", "planted:placed-8-to-11"),
 }
-"""The same circuit at another layer or strength as one that is judged here; `make truth-table` has them all."""
+"""The same circuit at another layer or strength as one that is judged here; `make truth-table` has all."""
 GROUPS = 6
 """Models are judged in groups, which workers share; random weights are measured once for all of them."""
 CORE = [

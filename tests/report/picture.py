@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""A picture of a page's first screen, for the README: `python tests/report/picture.py PAGE PICTURE.png`."""
-=======
 """A picture of a page's first screen, for the README: `python picture.py PAGE.html PICTURE.png`."""
->>>>>>> main
 
 import shutil
 import sys
