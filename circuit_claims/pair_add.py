@@ -62,6 +62,8 @@ def add_pair(manifest: Path, options: argparse.Namespace) -> int:
             outcome_frame=options.outcome_frame,
         )
         found = warnings(success.seen, failure.seen, options.outcome_frame)
+        if not options.control:
+            found += adding.sharing(manifest, pair)
         if options.model:
             found += _labelled(options.model, [success.seen, failure.seen], options.label)
         picture = _picture(success.seen, failure.seen)

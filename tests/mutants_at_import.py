@@ -1,7 +1,7 @@
 """Constants, properties and defaults of the judge, changed one at a time: mutmut does not reach them.
 
 mutmut changes what is inside functions. What is made at import, and what stands under a decorator, is
-changed here, each in a copy of the package, and the same tests run on it. Prints what lived.
+changed here, each in a copy of the package, and the tests of its own module run on it. Prints what lived.
 """
 
 import os
@@ -12,7 +12,17 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["tests/judge", "tests/measure/test_recovery.py", "--ignore=tests/judge/test_calibration_of_rules.py"]
+TESTS = {
+    "judge/claim.py": ["judge/test_claim.py", "judge/test_verdict_gate.py", "judge/test_quantify.py"],
+    "judge/contrasts.py": ["judge/test_statistics_contrasts.py"],
+    "judge/effects.py": ["judge/test_statistics_effects.py"],
+    "judge/intervals.py": ["judge/test_statistics_intervals.py", "judge/test_statistics_contrasts.py"],
+    "judge/permutation.py": ["judge/test_statistics_permutation.py"],
+    "judge/traces.py": ["judge/test_statistics_traces.py"],
+    "judge/verdict.py": ["judge/test_verdict.py", "judge/test_verdict_sensitivity.py"],
+    "measure/recovery.py": ["measure/test_recovery.py"],
+}
+"""By file, where it is tested; otherwise in the file of its own name."""
 OPTIONS = ["-x", "-q", "-m", "not slow", "--hypothesis-profile=mutation", "-p", "no:cacheprovider"]
 
 CHANGES = {
@@ -89,7 +99,8 @@ def main() -> int:
                     print(f"{file}: {old!r} is not there any more; change the list")
                     return 1
                 path.write_text(whole.replace(old, new, 1), encoding="utf-8")
-                run = [sys.executable, "-m", "pytest", *TESTS, *OPTIONS]
+                tests = TESTS.get(file, [f"judge/test_{path.name}"])
+                run = [sys.executable, "-m", "pytest", *(f"tests/{test}" for test in tests), *OPTIONS]
                 ended = subprocess.run(
                     run, cwd=copy, env=settings, capture_output=True, check=False
                 ).returncode

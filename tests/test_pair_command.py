@@ -151,6 +151,14 @@ def test_a_control_made_from_the_success_clip(here, capsys):
     assert 0 < apart < 5, "the same picture three frames later, through another encoder"
 
 
+def test_a_clip_of_another_pair_is_told(here, capsys):
+    assert add() == 0
+    assert "independent" not in capsys.readouterr().out
+    assert main(["pair", "add", "golf-2", "../clips/success.mp4", "../clips/small.mp4", "--action", "x"]) == 0
+    told = "warning: golf-1 has one of these clips too: the two count as one independent pair"
+    assert told in capsys.readouterr().out.splitlines()
+
+
 def test_a_control_of_ones_own(here):
     assert add("--control", "other-clip", failure="../clips/small.mp4") == 0
     (pair,) = load_pairs("pairs.toml").pairs

@@ -31,6 +31,7 @@ ASIDE = ".adding-"
 """What a folder of clips on their way is called; one that is found was left by a killed process."""
 WAIT_S = 60.0
 """Seconds to wait for another process that adds a pair."""
+_SIDES_OF_A_PAIR = ("positive", "negative")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
 
@@ -80,6 +81,16 @@ def check_name(manifest: Path, name: str) -> None:
         )
     if name in [pair.get("name") for pair in _content(manifest).get("pair", [])]:
         raise ManifestError(manifest, f'pair "{name}"', "is there already; take another name")
+
+
+def sharing(manifest: Path, pair: NewPair) -> list[str]:
+    """Warn of outcome pairs of the manifest that have a clip of a new one, a sentence each."""
+    ours = {pair.positive.sha256, pair.negative.sha256}
+    return [
+        f"{there['name']} has one of these clips too: the two count as one independent pair"
+        for there in _content(manifest).get("pair", [])
+        if there["kind"] == "outcome" and ours & {there[side]["sha256"].lower() for side in _SIDES_OF_A_PAIR}
+    ]
 
 
 def add(manifest: Path, sampling: Sampling, pairs: Sequence[NewPair], *, reference: bool = False) -> None:
@@ -166,7 +177,7 @@ def _content(manifest: Path) -> dict[str, Any]:
 def _known(manifest: Path) -> dict[str, str]:
     """The files that the manifest names already, by hash."""
     pairs = _content(manifest).get("pair", [])
-    clips = [pair[side] for pair in pairs for side in ("positive", "negative")]
+    clips = [pair[side] for pair in pairs for side in _SIDES_OF_A_PAIR]
     return {clip["sha256"].lower(): clip["file"] for clip in clips if "revision" not in clip}
 
 

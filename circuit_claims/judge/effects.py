@@ -29,9 +29,10 @@ def hedges_g(values: Sequence[float]) -> float:
     n = len(array)
     if n < 2:
         raise ValueError("a standardised effect needs two pairs")
-    if np.ptp(array) == 0:
-        return 0.0 if array[0] == 0 else math.copysign(math.inf, array[0])
-    return float(array.mean() / array.std(ddof=1)) * (1 - 3 / (4 * n - 5))
+    spread = float(array.std(ddof=1))
+    if np.ptp(array) == 0 or spread == 0:  # squares of the smallest numbers vanish
+        return 0.0 if array.mean() == 0 else math.copysign(math.inf, array.mean())
+    return float(array.mean()) / spread * (1 - 3 / (4 * n - 5))
 
 
 def sizes(values: Sequence[float]) -> dict[str, float | int | None]:
@@ -150,9 +151,9 @@ def _fewest(reached: Callable[[int], bool]) -> int | None:
     """The smallest n >= 2 that reaches the power, by doubling and bisection."""
     high = 2
     while not reached(high):
-        high *= 2
-        if high > MOST:
+        if high == MOST:
             return None
+        high = min(2 * high, MOST)
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2

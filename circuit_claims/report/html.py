@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.judge.record import write_whole
-from circuit_claims.report import derived, plain, wording
+from circuit_claims.report import derived, plain, summary, wording
 from circuit_claims.report.scale import Scale
 from circuit_claims.report.text import cleaned
 
@@ -71,20 +71,21 @@ def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, 
         {
             **model,
             "told": plain.about(model),
-            "summary": plain.summary(report, model["name"]),
             "figures": derived.figures(report, model["name"]),
             "frames": frames.get(model["name"], {}),
         }
         for model in report["models"]
     ]
     by_group = {
-        group.name: _by_claim([entry for entry in claims if plain.group_of(entry) is group], anchors)
+        group.name: _by_claim(
+            [entry for entry in claims if plain.group_of(entry) is group], anchors, report["run"]["options"]
+        )
         for group in plain.GROUPS
     }
     return {
         "run": report["run"],
         "models": models,
-        "tables": plain.summary(report, None),
+        "paragraph": summary.paragraph(report),
         "by_group": by_group,
         "count_line": wording.count_line(report),
         "present": [word for word in plain.VERDICTS if any(entry["verdict"] == word for entry in claims)],
@@ -94,6 +95,7 @@ def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, 
             name: list(dict.fromkeys(model for claim in group for model in claim["results"]))
             for name, group in by_group.items()
         },
+        "told_of": {model["name"]: model["told"] for model in models if model["told"]},
         "title": _title(report),
         "lead": _lead(report),
     }
@@ -109,18 +111,14 @@ def _title(report: Mapping[str, Any]) -> str:
 def _lead(report: Mapping[str, Any]) -> str:
     claims = report["claims"]
     n = max((m["n"] for e in claims if e["model"] for m in e["measurements"]), default=0)
-    pairs = (
-        f" on {n} pairs of video clips, a success and a failure of one action, with 95 % intervals over pairs"
-        if n
-        else ""
-    )
+    pairs = f" and judged on {n} pairs of video clips (a success and a failure of one action)" if n else ""
     paper = report["run"].get("paper")
     where = f" ({paper['identifier']})" if paper and paper.get("identifier") else ""
-    whose = f"of the paper{where}" if paper else "of a paper"
+    whose = f"the paper{where}" if paper else "a paper"
+    count = len({entry["key"] for entry in claims})
     return (
-        f"Each claim is a sentence {whose} made into a test that a model can pass or fail. "
-        f"{len({entry['key'] for entry in claims})} were judged{pairs}. A verdict is about the model that it "
-        "was found on, and no other."
+        f"{count} {'claim' if count == 1 else 'claims'} of {whose}, each made into a test{pairs}, with 95 % "
+        "intervals. A verdict is about the model that it was found on, and no other."
     )
 
 
@@ -144,7 +142,7 @@ def _anchors(claims: Sequence[wording.Entry]) -> dict[tuple[str, str | None], st
 
 
 def _by_claim(
-    entries: Sequence[wording.Entry], anchors: Mapping[tuple[str, str | None], str]
+    entries: Sequence[wording.Entry], anchors: Mapping[tuple[str, str | None], str], options: str
 ) -> list[dict[str, Any]]:
     """Each claim once, with its result on every model that it was judged on."""
     claims = []
@@ -163,7 +161,7 @@ def _by_claim(
                 "experiment": plain.experiment(first),
                 "published": any(m["published"] is not None for entry in mine for m in entry["measurements"]),
                 "results": {
-                    entry["model"]: _result(entry, scale, anchors)
+                    entry["model"]: _result(entry, scale, anchors, options)
                     for entry, scale in zip(mine, scales, strict=True)
                 },
             }
@@ -172,7 +170,7 @@ def _by_claim(
 
 
 def _result(
-    entry: wording.Entry, scale: Scale, anchors: Mapping[tuple[str, str | None], str]
+    entry: wording.Entry, scale: Scale, anchors: Mapping[tuple[str, str | None], str], options: str
 ) -> dict[str, Any]:
     return {
         "model": entry["model"],
@@ -193,7 +191,7 @@ def _result(
         "contrasts": _contrasts(entry),
         "effects": [(m["part"], m["effect"]) for m in entry["measurements"] if m["effect"]],
         "undefined": sorted({why for m in entry["measurements"] for why in m["undefined"].values()}),
-        "rerun": wording.rerun(entry),
+        "rerun": wording.rerun(entry, options),
         "figures": entry["figures"],
     }
 
@@ -221,6 +219,8 @@ def _shown(entry: wording.Entry) -> list[float | None]:
         shown += measured["ci"] or []
         shown += [control["value"] for control in measured["controls"]]
         shown += _middle(list(measured["by_pair"].values()))
+        if not entry["parts"]:  # controls have rows of their own, with their pairs
+            shown += [value for control in measured["controls"] for value in _middle(control["values"])]
     return shown
 
 

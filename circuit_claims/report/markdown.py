@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.judge.record import write_whole
-from circuit_claims.report import plain, wording
+from circuit_claims.report import plain, summary, wording
 from circuit_claims.report.text import cleaned
 
 LIMIT = 900_000
@@ -54,11 +54,10 @@ def _head(report: Mapping[str, Any]) -> str:
     paper = report["run"].get("paper")
     lines = [f"# Claims of {escaped(paper['title'])}" if paper else "# Claims, judged", ""]
     lines += [f"{escaped(wording.count_line(report))}.", ""]
+    lines += [escaped(" ".join(summary.paragraph(report))), ""]
     for model in report["models"]:
-        lines += [escaped(" ".join(plain.summary(report, model["name"]))), ""]
         if plain.about(model):
             lines += [f"*{escaped(model['name'])}*: {escaped(plain.about(model))}.", ""]
-    lines += [escaped(" ".join(plain.summary(report, None))), ""]
     if not report["run"]["complete"]:
         lines += ["**This run is incomplete**: it was interrupted, or a worker was lost.", ""]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """A report in plain words, for a person who has never seen the project: what was asked, and why a verdict."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,6 @@ class Group:
     heading: str
     told: str
     """What claims of this kind ask, in a sentence."""
-    one: str
-    """What one of them is called in a count."""
-    many: str
     column: str = "The paper says"
     """What stands above the statements in a table."""
 
@@ -27,39 +24,30 @@ class Group:
 FINDINGS = Group(
     "findings",
     "The findings",
-    "What the paper's sentences mean. The number has to lie where the claim says, and above every control.",
-    "finding",
-    "findings",
+    "What the paper's sentences mean: the number has to lie where the claim says, and above every control. "
+    "Below each verdict: what was observed, and what the claim needs.",
 )
 NUMBERS = Group(
     "numbers",
     "The published numbers",
     "Does the paper's own metric give the paper's number here? Defects of the metric are flagged.",
-    "published number",
-    "published numbers",
 )
 FORENSICS = Group(
     "forensics",
     "Where a published artifact comes from",
     "Supported when the mistake that it names does make such a number.",
-    "explanation of an artifact",
-    "explanations of artifacts",
     "The explanation",
 )
 TABLES = Group(
     "tables",
     "The paper's text against its own tables",
     "Arithmetic on the published numbers; no model is needed.",
-    "statement about the paper's tables",
-    "statements about the paper's tables",
     "The text says",
 )
 CHECKS = Group(
     "checks",
     "Checks of the instrument",
     "The answer is known beforehand on any weights. Where one fails, no other number means anything.",
-    "check of the instrument",
-    "checks of the instrument",
     "The check",
 )
 GROUPS = (FINDINGS, NUMBERS, FORENSICS, TABLES, CHECKS)
@@ -112,25 +100,21 @@ def section(entry: Entry) -> str:
 
 
 def brief(entry: Entry) -> str:
-    """A verdict's reason in a few words with the numbers, for a cell of a table."""
-    seen = _seen(entry)
+    """A verdict's reason in a few words, for a cell of a table: the number, and what it had to be."""
     if entry["verdict"] in ("not applicable", "error", "incomplete", "artifact") or not entry["measurements"]:
         return str(entry["sentence"])
-    if entry["reason"] in ("specificity", "contrast"):
-        total = {c["name"] for m in entry["measurements"] for c in m["controls"]}
-        below = _controls_not_exceeded(entry)
-        which = (
-            f"{len(below)} of its {len(total)} controls"
-            if len(below) > 1
-            else "the control " + "".join(below)
-        )
-        return f"observed {seen}; not shown to be above {which}"
     if entry["reason"] in ("undefined", "too few pairs", "no contrast"):
         return str(entry["sentence"])
+    seen = _seen(entry)
+    if entry["reason"] in ("specificity", "contrast"):
+        total = {c["name"] for m in entry["measurements"] for c in m["controls"]}
+        below = len(_controls_not_exceeded(entry))
+        return (
+            f"{seen}; not above {below} of {len(total)} controls" if total else f"{seen}; not above a control"
+        )
     if entry["verdict"] == "supported" and wording.asserted(entry) == "more than its controls":
-        return f"observed {seen}; above every control"
-    verb = "has to be" if entry["kind"] == "exact" else "needs"
-    return f"observed {seen}; {verb} {wanted(entry)}"
+        return f"{seen}; above every control"
+    return f"{seen}; needs {wording.asserted(entry)}"
 
 
 def why(entry: Entry) -> str:
@@ -194,15 +178,12 @@ def _are(count: int) -> str:
 
 
 def _seen(entry: Entry) -> str:
-    """What was observed, as short as it can be said: ``51.5 % [45.7, 57.2]``."""
+    """What was observed, as short as it can be said; with its interval where that is what leaves it open."""
     measured = [m for m in entry["measurements"] if m["value"] is not None]
     if len(measured) != 1:
         return wording.observed(entry).split(", ")[0]
-    (only,) = measured
-    text = wording.number(only["value"], only["unit"])
-    if only["ci"] and None not in only["ci"]:
-        text += f" [{', '.join(wording.number(end, only['unit']).removesuffix(' %') for end in only['ci'])}]"
-    return text
+    text = wording.numbers(measured[0]).split(" n=")[0]
+    return text if entry["reason"] == "straddles" else text.split(" [")[0]
 
 
 def _controls_not_exceeded(entry: Entry) -> list[str]:
@@ -223,80 +204,6 @@ def about(model: Mapping[str, Any]) -> str:
     if not told and "n_layers" in model:
         told = f"{model['n_layers']} layers, {model['n_heads']} heads, {model['n_tokens']} tokens"
     return str(told)
-
-
-def summary(report: Mapping[str, Any], model: str | None) -> list[str]:
-    """The sentences that a person can quote, for one model (or the paper's own tables)."""
-    mine = [entry for entry in report["claims"] if entry["model"] == model]
-    if model is None:
-        return [_tables(mine)] if mine else []
-    findings = [entry for entry in mine if group_of(entry) is FINDINGS]
-    numbers = [entry for entry in mine if group_of(entry) is NUMBERS]
-    checks = [entry for entry in mine if group_of(entry) is CHECKS]
-    told = []
-    if findings:
-        held = _supported(findings)
-        told.append(
-            f"On {model}, {_of(held, findings, 'of the paper’s')} {_hold(len(held))}{_rest(findings)}."
-        )
-    if numbers:
-        told.append(
-            f"{_capital(_of(_supported(numbers), numbers, 'of its'))} "
-            f"{_are(len(_supported(numbers)))} reproduced."
-        )
-    if checks:
-        told.append(_checks(checks))
-    if not told:
-        counts = {word: sum(entry["verdict"] == word for entry in mine) for word in VERDICTS}
-        said = wording.listed(f"{count} {word}" for word, count in counts.items() if count)
-        told.append(f"On {model}, of {len(mine)} claims: {said}.")
-    return told
-
-
-def _checks(checks: Sequence[Entry]) -> str:
-    held = _supported(checks)
-    if len(held) == len(checks):
-        return f"All {len(checks)} checks of the instrument hold."
-    return f"Only {len(held)} of {len(checks)} checks of the instrument hold: no other number counts."
-
-
-def _tables(tables: Sequence[Entry]) -> str:
-    held = _supported(tables)
-    return (
-        f"The paper's text agrees with its own published tables in {len(held)} of {len(tables)} "
-        f"{'statement' if len(tables) == 1 else 'statements'} (arithmetic, no model)."
-    )
-
-
-def _supported(entries: Sequence[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry["verdict"] == "supported"]
-
-
-def _of(held: Sequence[Entry], all_of: Sequence[Entry], whose: str) -> str:
-    group = group_of(all_of[0])
-    count = "none" if not held else "all" if len(held) == len(all_of) > 1 else str(len(held))
-    return f"{count} {whose} {len(all_of)} {group.one if len(all_of) == 1 else group.many}"
-
-
-def _hold(count: int) -> str:
-    return "holds" if count == 1 else "hold"
-
-
-def _rest(entries: Sequence[Entry]) -> str:
-    """``, 4 are refuted (3 by the number itself, 1 because a control shows it as much)``."""
-    told = []
-    refuted = [entry for entry in entries if entry["verdict"] == "refuted"]
-    if refuted:
-        shared = sum(entry["reason"] == "specificity" for entry in refuted)
-        value = len(refuted) - shared
-        causes = [f"{value} because the number lies elsewhere"] if value else []
-        causes += [f"{shared} because controls show it as well"] if shared else []
-        told.append(f"{len(refuted)} {_are(len(refuted))} refuted ({', '.join(causes)})")
-    for word in VERDICTS:
-        count = sum(entry["verdict"] == word for entry in entries)
-        if count and word not in ("supported", "refuted"):
-            told.append(f"{count} {_are(count)} {word}")
-    return f"; {wording.listed(told)}" if told else ""
 
 
 def _capital(words: str) -> str:

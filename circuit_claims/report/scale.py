@@ -45,7 +45,7 @@ class Scale:
     def _round_numbers(self) -> list[float]:
         if self.unit == "log ratio":
             inside = [log(factor) for factor in FACTORS if self.low <= log(factor) <= self.high]
-            if len(inside) > 1 and -20 < self.low and self.high < 20:
+            if len(inside) > 1 and self.low > -20 and self.high < 20:
                 return inside[:: ceil(len(inside) / 5)]
             return [self.low + (self.high - self.low) * share for share in (0.1, 0.5, 0.9)]
         raw = (self.high - self.low) / 4

@@ -88,8 +88,12 @@ def _table(console: Any, model: str | None, rows: Sequence[wording.Entry], width
 
     title = f"claims on {model}" if model else "claims about the published tables (no model)"
     lines = [line for entry in rows for line in _lines(entry, verbose)]
-    # A column that says nothing (no record, nothing published) is left out.
-    kept = [at for at in range(len(COLUMNS)) if at < 2 or any(line[at] not in ("", "new") for line in lines)]
+    # A column that says nothing (nothing published, nothing changed) is left out.
+    kept = [
+        at
+        for at in range(len(COLUMNS))
+        if at < 2 or any(line[at] not in ("", "new", wording.FIXED) for line in lines)
+    ]
     widths = [max(len(COLUMNS[at]), *(len(line[at]) for line in lines)) for at in kept]
     console.print(Text(title, style="italic"))
     if sum(widths) + 2 * len(widths) + VERDICT_WIDTH <= width:

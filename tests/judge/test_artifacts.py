@@ -92,3 +92,10 @@ def test_a_write_closes_up_to_and_with_the_tolerance():
     assert residual_included(closure=CLOSED, closure_without_write=0.0) is None
     assert residual_included(closure=0.9, closure_without_write=CLOSED) is not None
     assert residual_included(closure=0.9, closure_without_write=1.1 * CLOSED) is None
+
+
+def test_the_tolerances_are_a_hundredth_of_a_per_cent_and_a_hundred_thousandth():
+    assert identity_patch([1.0, 1.0, 1.00008]) is not None
+    assert identity_patch([1.0, 1.0, 1.00012]) is None
+    assert residual_included(closure=0.8e-5, closure_without_write=0.0) is None
+    assert residual_included(closure=1.2e-5, closure_without_write=0.0) is not None

@@ -154,3 +154,12 @@ def test_a_pair_that_differs_raises_no_doubt_wherever_it_stands():
     differing = [1.0, 1.0, 1.0, 1.0, 0.9]
     assert doubt(patched(WHOLE, WHOLE, differing)) is None
     assert doubt(patched(WHOLE, WHOLE, differing[::-1])) is None
+
+
+def test_one_pair_is_enough_for_a_doubt():
+    assert doubt(patched([1.0], [1.0], [1.0])) is not None
+
+
+def test_a_claim_of_one_part_that_does_not_apply_does_not_apply():
+    part = (evidence([1.0]), above(0.0), verdict(Outcome.NOT_APPLICABLE))
+    assert quantify(EACH, [part], 1) == part[2]

@@ -396,3 +396,8 @@ def test_a_record_may_leave_out_model_and_clips(path):
     record = read_record(path)
     assert (record.model, record.clips, record.noted) == ("", "", {})
     assert record.entries == {("mlp-42/means", ""): Entry(SUPPORTED)}
+
+
+def test_the_words_for_drift_that_reports_print():
+    words = ["unrecorded", "as recorded", "borderline", "moved", "flipped"]
+    assert [str(drift) for drift in Drift] == words

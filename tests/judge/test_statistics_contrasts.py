@@ -257,3 +257,10 @@ def test_against_seeds_that_differ_the_prediction_bound_decides_at_the_stated_le
         prediction_bound([0, 0.5, 1, 1.5, 2], level=0.8),
     )
     assert (found.low, found.high) == pytest.approx((3 - bound.high, 3 - bound.low))
+
+
+def test_the_bootstrap_of_a_paired_contrast_starts_at_seed_0_unless_told() -> None:
+    claim = np.random.default_rng(6).exponential(size=24).tolist()
+    zeros = [0.0] * 24
+    assert paired_contrast(claim, zeros) == paired_contrast(claim, zeros, seed=0) == interval(claim)
+    assert paired_contrast(claim, zeros, seed=7) == interval(claim, seed=7) != interval(claim)

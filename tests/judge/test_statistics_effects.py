@@ -179,3 +179,9 @@ def test_two_pairs_have_a_standardised_effect_and_one_has_none() -> None:
     assert sizes([1.0, 2.0])["g"] == hedges_g([1.0, 2.0])
     assert sizes([1.0])["g"] is None
     assert sizes([1.0, 1.0])["g"] is None
+
+
+def test_numbers_of_pairs_are_found_up_to_a_hundred_thousand() -> None:
+    # By the normal approximation ((1.96 + 0.84) / margin)^2: 80,000 and 98,000 pairs, and 102,000.
+    found = [pairs_for_margin(1.0, margin) for margin in (0.0099, 0.00895, 0.00877)]
+    assert found == [pytest.approx(80_000, rel=0.01), pytest.approx(98_000, rel=0.01), None]

@@ -74,6 +74,8 @@ def test_the_bootstrap_starts_at_twenty_and_needs_five_an_action() -> None:
         interval(values, list("aabb") * 5).method == "wider of t and BCa bootstrap, stratified by 2 actions"
     )
     assert interval(values, list(range(10)) * 2).method == "t, stratified by 10 actions"
+    assert interval(values, list("abcd") * 5).method.startswith("wider of t and BCa bootstrap")
+    assert interval(values, list("abcde") * 4).method == "t, stratified by 5 actions"
 
 
 def test_the_bootstrap_agrees_with_t_where_t_is_right() -> None:
@@ -253,3 +255,44 @@ def test_the_t_test_and_the_interval_agree_within_actions_and_clips() -> None:
         found = interval(values, level=0.9, **labels)
         assert t_test(values, found.high, **labels).less == pytest.approx(0.05)
         assert t_test(values, found.low, **labels).greater == pytest.approx(0.05)
+
+
+def expanded_bca(strata: list[np.ndarray], seed: int) -> tuple[float, float]:
+    """BCa of the weighted mean of strata by scipy, at the level that Hesterberg (2015) expands 95 % to."""
+    pairs = sum(map(len, strata))
+    shares = [len(values) / pairs for values in strata]
+    parts = [
+        share**2 * values.var(ddof=1) / len(values) for share, values in zip(shares, strata, strict=True)
+    ]
+    plug_in = [share**2 * values.var() / len(values) for share, values in zip(shares, strata, strict=True)]
+    df = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, strata, strict=True))
+    quantile = stats.t.ppf(0.975, df) * math.sqrt(sum(parts) / sum(plug_in))
+
+    def mean(*drawn: np.ndarray, axis: int) -> np.ndarray:
+        return sum(share * values.mean(axis=axis) for share, values in zip(shares, drawn, strict=True))
+
+    found = stats.bootstrap(
+        strata,
+        mean,
+        confidence_level=1 - 2 * stats.norm.sf(quantile),
+        method="BCa",
+        n_resamples=9_999,
+        batch=2_000,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return found.low, found.high
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["skewed upwards", "skewed downwards"])
+@pytest.mark.parametrize("sizes", [(25,), (12, 9), (8, 7, 9)], ids=str)
+def test_the_bootstrap_is_scipys_bca_within_actions(sign: int, sizes: tuple[int, ...]) -> None:
+    generator = np.random.default_rng(8)
+    strata = [sign * (generator.exponential(1 + 2 * k, size=n) + 10 * k) for k, n in enumerate(sizes)]
+    values = np.concatenate(strata).tolist()
+    groups = [f"action {k}" for k, n in enumerate(sizes) for _ in range(n)]
+    found = interval(values, groups, seed=3)
+    low, high = expanded_bca(strata, seed=3)
+    # The side of the long tail is the bootstrap's, the other one is t's where that is wider.
+    assert (found.high if sign > 0 else found.low) == pytest.approx(high if sign > 0 else low)
+    assert found.low <= low + 1e-9
+    assert found.high >= high - 1e-9

@@ -203,6 +203,7 @@ def test_a_draw_that_differs_by_rounding_is_a_tie_at_any_scale(size: float) -> N
 def test_twenty_pairs_are_still_counted_out() -> None:
     assert sign_flip([1.0] * 20).greater == 2.0**-20
     assert sign_flip([-1.0] * 20).less == 2.0**-20
+    assert sign_flip([1.0] * 21, resamples=99).greater >= 1 / 100, "twenty-one are drawn"
 
 
 def test_draws_count_the_observed_pattern_on_both_sides() -> None:

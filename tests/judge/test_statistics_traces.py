@@ -211,3 +211,8 @@ def test_the_floor_of_a_pair_is_its_own() -> None:
     trace = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
     large = [1000 * value for value in trace]
     assert slope_changes([trace, large], 5) == pytest.approx(slope_changes([trace], 5) * 2)
+
+
+def test_the_floor_is_a_millionth_of_the_pairs_largest_value() -> None:
+    trace = [0.0] * 5 + [7.0] * 4
+    assert slope_changes([trace], 5)[0] == pytest.approx(math.log(1e6))

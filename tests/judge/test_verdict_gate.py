@@ -108,7 +108,7 @@ def test_a_member_is_contrasted_with_the_mean_of_all():
 
 
 def test_the_contrast_with_a_family_heeds_actions_clips_and_seed():
-    rows = [[(3.7 * (pair + 1) * (member + 2)) % 1 for pair in range(24)] for member in range(4)]
+    rows = [[((3.7 * (pair + 1) * (member + 2)) % 1) ** 6 for pair in range(24)] for member in range(4)]
     rest = (np.array(rows[0]) - np.mean(rows, axis=0)).tolist()
     for labels in (
         {"groups": ("a",) * 12 + ("b",) * 12},
@@ -118,6 +118,8 @@ def test_the_contrast_with_a_family_heeds_actions_clips_and_seed():
         found = contrast(evidence(rows[0], **labels), family(*rows[1:]), 0.95)
         known = interval(rest, labels.get("groups"), labels.get("clips"), seed=labels.get("seed", 0))
         assert (found.low, found.high) == pytest.approx((known.low, known.high))
+        plain = contrast(evidence(rows[0]), family(*rows[1:]), 0.95)
+        assert (found.low, found.high) != (plain.low, plain.high), "the label matters here"
 
 
 # What a verdict is told with --------------------------------------------------------------------------
@@ -191,3 +193,7 @@ def test_effect_sizes_are_taken_from_the_edge_nearest_to_the_mean(expectation, e
     effect = decide(REPRODUCES, evidence(ONE_TO_FIVE), expectation).effect
     assert effect["from"] == edge
     assert effect["hodges_lehmann"] == pytest.approx(3.0 - edge)
+
+
+def test_a_number_is_taken_as_exact_where_no_rounding_is_published():
+    assert decide(REPRODUCES, evidence([0.9999]), above(1.0)).outcome is REFUTED

@@ -201,3 +201,9 @@ def test_members_on_other_pairs_are_a_defect():
         family_p(evidence(EIGHT), family(EIGHT[:-1]))
     with pytest.raises(ValueError, match="zip"):
         contrast(evidence(EIGHT), family(EIGHT[:-1]), 0.95)
+
+
+def test_negligible_is_equal_to_a_control_of_the_same_size_whatever_the_signs():
+    values = [0.5, -0.5, 0.4, -0.4, 0.0]
+    opposite = {"controls": (control([-value for value in values]),)}
+    assert judged(MEANS, values, negligible(2.0), **opposite) == (Outcome.REFUTED, "specificity")

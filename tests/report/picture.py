@@ -1,4 +1,4 @@
-"""A picture of a page's first screen, for the README: `python tests/report/picture.py PAGE.html PICTURE.png`."""
+"""A picture of a page's first screen, for the README: `python picture.py PAGE.html PICTURE.png`."""
 
 import shutil
 import sys
@@ -17,6 +17,7 @@ def main(page_file: str, picture: str) -> None:
             system = shutil.which("chromium") or shutil.which("google-chrome")
             browser = driver.chromium.launch(executable_path=system)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+        page.set_default_timeout(180_000)  # the machine may be busy
         page.goto(Path(page_file).resolve().as_uri())
         page.screenshot(path=picture)
         browser.close()

@@ -113,3 +113,37 @@ def test_header_says_what_is_under_test_in_one_line():
     )
     none = build([], {**RUN, "pair_set": None, "pairs": 0}, [])
     assert header(none) == "circuit-claims: no model · cpu float32 · no pairs · seed 0 · record none"
+
+
+# What stands beside a claim -----------------------------------------------------------------------------
+
+
+def entry_of(report, claim):
+    return next(entry for entry in report["claims"] if entry["claim"] == claim)
+
+
+def test_parts_that_stand_out_from_their_claim_are_told_even_when_folded():
+    report = a_report()
+    entry = entry_of(report, "attention-block-recovers-in-range")
+    assert [part["verdict"] for part in entry["parts"]] == ["supported", "supported", "refuted"]
+    text = rendered(200, verbose=0)
+    assert re.search(r"  2 of 3 parts +45\.4 % to 57\.1 %, 2 parts, n=5 .* supported", text)
+
+
+def test_contrasts_with_controls_are_shown_when_asked_for():
+    assert "over noise" not in rendered(200, verbose=0)
+    assert re.search(r"  over noise +\+0 points \[\+0, \+0\]", rendered(200, verbose=1))
+
+
+def test_the_change_from_the_record_is_a_column_where_there_is_one():
+    text = rendered(200, verbose=1)
+    assert " change " in text
+    assert re.search(r"drifted-from-its-record/reproduces .* -73\.6 points ", text), "0.61234 to -0.1234"
+    assert " change " not in rendered(200, report=build([finding("supported")], RUN, [MODEL]))
+
+
+def test_header_names_the_revision():
+    pinned = build([], RUN, [{**MODEL, "name": "google/vivit", "revision": "abc123"}])
+    assert header(pinned).startswith("circuit-claims: google/vivit@abc123 · ")
+    said = build([], RUN, [{**MODEL, "name": "google/vivit@abc123", "revision": "abc123"}])
+    assert header(said).startswith("circuit-claims: google/vivit@abc123 · ")

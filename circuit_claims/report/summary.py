@@ -1,0 +1,93 @@
+"""The paragraph at the head of a report, which a person can quote."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from circuit_claims.report import wording
+from circuit_claims.report.plain import CHECKS, FINDINGS, NUMBERS, VERDICTS, group_of
+from circuit_claims.report.wording import Entry
+
+
+def paragraph(report: Mapping[str, Any]) -> list[str]:
+    """Its sentences: each model's, the paper's own tables, and whether the instrument can be trusted."""
+    claims = report["claims"]
+    models = [model["name"] for model in report["models"] if any(e["model"] == model["name"] for e in claims)]
+    told = [
+        _model(name, [e for e in claims if e["model"] == name], first=at == 0, alone=len(models) == 1)
+        for at, name in enumerate(models)
+    ]
+    return [*told, *_tables([e for e in claims if e["model"] is None]), *_checks(claims)]
+
+
+def _model(name: str, mine: Sequence[Entry], *, first: bool, alone: bool) -> str:
+    findings = [entry for entry in mine if group_of(entry) is FINDINGS]
+    numbers = [entry for entry in mine if group_of(entry) is NUMBERS]
+    told = []
+    if findings:
+        held = len(_supported(findings))
+        of = f"of the paper’s {_count(findings, 'finding')}" if first else f"of {_count(findings, 'finding')}"
+        told.append(f"{held or 'none'} {of} {_hold(held)}{_rest(findings, causes=alone)}")
+    if numbers:
+        held = len(_supported(numbers))
+        whose = "its " if first and findings else ""
+        told.append(
+            f"{held or 'none'} of {whose}{_count(numbers, 'published number')} {_are(held)} reproduced"
+        )
+    if not told:
+        counts = {word: sum(entry["verdict"] == word for entry in mine) for word in VERDICTS}
+        said = wording.listed(f"{count} {word}" for word, count in counts.items() if count)
+        told.append(f"of {_count(mine, 'claim')}: {said}")
+    return f"On {name}, {'; '.join(told)}."
+
+
+def _count(entries: Sequence[Entry], noun: str) -> str:
+    return f"{len(entries)} {noun}s"
+
+
+def _rest(entries: Sequence[Entry], *, causes: bool) -> str:
+    """``, 6 are refuted (4 because the number lies elsewhere, 2 because a control shows it as well)``."""
+    told = []
+    for word in VERDICTS:
+        mine = [entry for entry in entries if entry["verdict"] == word]
+        if not mine or word == "supported":
+            continue
+        told.append(f"{len(mine)} {_are(len(mine))} {word}")
+        if word == "refuted" and causes:
+            shared = sum(entry["reason"] == "specificity" for entry in mine)
+            said = [f"{len(mine) - shared} because the number lies elsewhere"] if shared < len(mine) else []
+            said += [f"{shared} because controls show it as well"] if shared else []
+            told[-1] += f" ({', '.join(said)})"
+    return f", {wording.listed(told)}" if told else ""
+
+
+def _tables(tables: Sequence[Entry]) -> Iterator[str]:
+    if tables:
+        held = len(_supported(tables))
+        yield f"The paper's text agrees with its own tables in {held} of {_count(tables, 'statement')}."
+
+
+def _checks(claims: Sequence[Entry]) -> Iterator[str]:
+    """Whether the instrument reads what it says: on every model, or on which it does not."""
+    checks = [entry for entry in claims if group_of(entry) is CHECKS]
+    failing = [entry for entry in checks if entry["verdict"] != "supported"]
+    if checks and not failing:
+        yield "All checks of the instrument hold."
+    for model in dict.fromkeys(entry["model"] for entry in failing):
+        lost = sum(entry["model"] == model for entry in failing)
+        total = sum(entry["model"] == model for entry in checks)
+        yield (
+            f"On {model}, {lost} of {total} checks of the instrument "
+            f"{'does' if lost == 1 else 'do'} not hold: no other number of it counts."
+        )
+
+
+def _supported(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry["verdict"] == "supported"]
+
+
+def _hold(count: int) -> str:
+    return "holds" if count == 1 else "hold"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
