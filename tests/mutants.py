@@ -38,7 +38,7 @@ TEXTS = {"_capital", "_more", "_jitter_told", "_number:record"}
 """Functions that make nothing but text."""
 NOT_WORDING = {"record_path"}
 """Functions whose f-strings decide something."""
-SENTENCES = {"Verdict": 2, "Comparison": 1, "Expectation": 0, "Interval": 5, "_member": 2}
+SENTENCES = {"Verdict": 2, "Comparison": 1, "Expectation": 0, "Interval": 5, "_member": 2, "_gate": 4}
 """Position of the argument that is a sentence."""
 
 

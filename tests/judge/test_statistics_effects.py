@@ -80,6 +80,7 @@ def test_power_of_equivalence_by_simulation(ratio: float) -> None:
 def test_pairs_needed_by_an_interval() -> None:
     found = interval([0.5, 0.7, 0.3, 0.6, 0.4])
     assert pairs_needed(found, 0.45) == pairs_for_margin(found.sd, 0.05)
+    assert pairs_needed(found, 0.45, power=0.9) == pairs_for_margin(found.sd, 0.05, power=0.9)
     assert pairs_needed(found, 0.45) > 60
     assert pairs_needed(found, 0.5) is None
     assert pairs_needed(interval([0.5]), 0.4) is None

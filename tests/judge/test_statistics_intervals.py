@@ -296,3 +296,9 @@ def test_the_bootstrap_is_scipys_bca_within_actions(sign: int, sizes: tuple[int,
     assert (found.high if sign > 0 else found.low) == pytest.approx(high if sign > 0 else low)
     assert found.low <= low + 1e-9
     assert found.high >= high - 1e-9
+
+
+def test_the_bootstrap_draws_as_often_as_it_is_told() -> None:
+    values = np.random.default_rng(1).exponential(size=40).tolist()
+    assert interval(values) == interval(values, resamples=9_999)
+    assert interval(values, resamples=999) != interval(values)
