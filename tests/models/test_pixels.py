@@ -31,7 +31,9 @@ def test_black_and_white_are_what_the_processor_makes_of_them(options):
     processor = VivitImageProcessor.from_dict({**plain, **options})
     frames = [np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)]
     pixels = processor(frames, return_tensors="pt")["pixel_values"]
-    assert pixel_range(options) == pytest.approx((float(pixels.min()), float(pixels.max())), rel=1e-6, abs=1e-5)
+    assert pixel_range(options) == pytest.approx(
+        (float(pixels.min()), float(pixels.max())), rel=1e-6, abs=1e-5
+    )
 
 
 def test_the_kinetics_checkpoint_and_the_usual_range():
