@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from circuit_claims.measure.logistic import scale_of
+
 Floats = NDArray[np.float64]
 
 RIDGE = 10.0
@@ -53,7 +55,7 @@ def held_out_votes(clips: Floats, actions: Sequence[str]) -> Floats:
         fitted = clips[others].reshape(2 * len(others), -1)
         of = [actions[j] for j in others for _ in range(2)]
         centred = _centred(fitted, of, fitted, of)
-        scale = _scale(centred)
+        scale = scale_of(centred)
         weights = _weights(centred / scale)
         preference = (clips[i, 0] - clips[i, 1]) / scale @ weights
         votes[i, others] = preference[0::2] - preference[1::2]
@@ -96,7 +98,7 @@ def window_votes(clips: Floats, actions: Sequence[str]) -> Floats:
         fitted = np.delete(clips, k, axis=0).reshape((windows - 1) * count, -1)
         of = list(actions) * (windows - 1)
         centred = _centred(fitted, of, fitted, of)
-        scale = _scale(centred)
+        scale = scale_of(centred)
         asked = _centred(clips[k], list(actions), fitted, of) / scale
         reading = asked @ _weights(centred / scale)
         votes[k] = reading.reshape(count, windows - 1, count).sum(axis=1)
@@ -133,14 +135,6 @@ def _centred(x: Floats, actions: Sequence[str], fitted: Floats, of: Sequence[str
     for action in set(actions):
         centred[theirs == action] -= fitted[known == action].mean(axis=0)
     return centred
-
-
-def _scale(x: Floats) -> Floats:
-    """Standard deviation of each feature; 1 where a feature says nothing."""
-    spread: Floats = np.std(x, axis=0, dtype=np.float64)
-    nothing = spread <= 1e-9 * np.abs(x).max(initial=0.0)
-    spread[nothing] = 1.0
-    return spread
 
 
 def _scored(preferred: Floats) -> Floats:

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-6
+"""Of the largest number: a feature that varies by less says nothing. Streams are float32, and a probe would
+read which clip it is off the last digit of a feature that is empty in both."""
 PENALTY = 1.0
 """Of the squared weights, where losses are summed over points (scikit-learn's default, C = 1)."""
 
@@ -53,8 +56,14 @@ def split_accuracy(x: Floats, y: Floats, held_out: NDArray[np.bool_]) -> float:
         held_out: `[point]`, the points that are scored.
     """
     fitted = x[~held_out]
-    spread = fitted.std(axis=0)
-    scaled = (x - fitted.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    scaled = (x - fitted.mean(axis=0)) / scale_of(fitted)
     weights, intercept = logistic(scaled[~held_out], y[~held_out])
     preferred = y[held_out] * (scaled[held_out] @ weights + intercept)
     return float(np.heaviside(preferred, 0.5).mean())
+
+
+def scale_of(x: Floats) -> Floats:
+    """Standard deviation of each feature of x `[point, d]`; 1 where it is no more than `ROUNDING`."""
+    spread: Floats = np.std(x, axis=0, dtype=np.float64)
+    spread[spread <= ROUNDING * np.abs(x).max(initial=0.0)] = 1.0
+    return spread

@@ -202,3 +202,16 @@ def test_points_that_are_in_both_classes_are_read_wrong_by_a_split() -> None:
     x, y = np.concatenate([tokens, tokens]), np.repeat([1.0, -1.0], 60)
     held_out = rng.permutation(120) < 30
     assert split_accuracy(x, y, held_out) < 0.4
+
+
+def test_a_probe_does_not_read_the_last_digit_of_an_empty_feature() -> None:
+    """Attention leaks 1e-13 of one clip into a feature that is otherwise empty: rounding, no fingerprint."""
+    rng = np.random.default_rng(10)
+    x, y = rng.normal(size=(80, 3)), np.repeat([1.0, -1.0], 40)
+    leak = np.where(y > 0, 1e-13, 0.0)[:, None]
+    held_out = rng.permutation(80) < 20
+    assert split_accuracy(np.hstack([x, leak]), y, held_out) == split_accuracy(x, y, held_out) < 0.9
+    clips = drawn(11)
+    leaking = np.concatenate([clips, np.tile([[[1e-13], [0.0]]], (6, 1, 1))], axis=-1)
+    votes = linear_probe.held_out_votes(leaking, ACTIONS)
+    assert votes == pytest.approx(linear_probe.held_out_votes(clips, ACTIONS))
