@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from claims_by_hand import evidence, finding
+from claims_by_hand import ONE_TO_FIVE, evidence, finding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from reports_by_hand import MODEL, RUN, SCHEMA, VALIDATOR, a_report, every_verdict, judged
 
-from circuit_claims.judge.claim import Outcome
+from circuit_claims.judge.claim import Control, Design, Outcome
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.record import Drift
 from circuit_claims.report.reading import ReportError, read
@@ -189,3 +189,15 @@ def test_json_of_another_kind_a_missing_file_and_stray_bytes_are_refused(path):
     path.unlink()
     with pytest.raises(ReportError, match="there is no such report; `pytest claims/` writes one"):
         read(path)
+
+
+@pytest.mark.parametrize("design", list(Design))
+def test_a_control_of_any_design_is_in_a_report_that_can_be_read_back(tmp_path, design):
+    several = design in (Design.SEEDS, Design.FAMILY)
+    rows = (tuple(ONE_TO_FIVE),) * (2 if several else 1)
+    seen = evidence(ONE_TO_FIVE, controls=(Control("a control", design, rows),))
+    report = build([judged("one", seen, above(0.5), kind="means")], RUN, [MODEL])
+    write(tmp_path / "report.json", report)
+    (control,) = read(tmp_path / "report.json")["claims"][0]["measurements"][0]["controls"]
+    assert control["design"] == design
+    assert control["values"] == ([3.0, 3.0] if several else list(ONE_TO_FIVE))
