@@ -34,7 +34,7 @@ def gazing_model() -> Any:
     """The planted chassis with two heads that look for light, moved to the place that the paper names."""
     parts = (
         Head(0, "tag_n", "chrom", "n", 0.2 / BRIGHT),
-        Linear(3, "lum", "l0", 0.5 / BRIGHT),
+        Linear(3, "lum", "l0", 1.5 / BRIGHT),
         *(Head(layer, "lum", "lum", "l0", 1.0 / BRIGHT) for layer in (9, 10)),
         Linear(11, "l0", "l0", 0.1),
     )
