@@ -127,11 +127,12 @@ def _control(control: Control) -> dict[str, Any]:
     """A control's own values: one for each of its pairs, or the mean over pairs of each seed or member."""
     rows = [row for row in control.rows if row]
     means = [sum(row) / len(row) for row in rows]
+    several = control.design in (Design.SEEDS, Design.FAMILY)
     return {
         "name": control.name,
         "design": str(control.design),
         "value": sum(means) / len(means) if means else None,
-        "values": means if control.design in (Design.SEEDS, Design.FAMILY) else [value for row in rows for value in row],
+        "values": means if several else [value for row in rows for value in row],
         "undefined": control.undefined,
     }
 
