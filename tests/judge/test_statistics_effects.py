@@ -186,3 +186,33 @@ def test_numbers_of_pairs_are_found_up_to_a_hundred_thousand() -> None:
     # By the normal approximation ((1.96 + 0.84) / margin)^2: 80,000 and 98,000 pairs, and 102,000.
     found = [pairs_for_margin(1.0, margin) for margin in (0.0099, 0.00895, 0.00877)]
     assert found == [pytest.approx(80_000, rel=0.01), pytest.approx(98_000, rel=0.01), None]
+
+
+@pytest.mark.parametrize("ratio", [0.2, 0.4, 0.6, 0.9, 1.3, 2.0])
+def test_pairs_for_a_margin_are_the_fewest_with_the_power(ratio: float) -> None:
+    """P(mean / s exceeds t), the spread s taken at 20,000 equal steps of its quantiles."""
+
+    def power(n: int) -> float:
+        s = np.sqrt(stats.chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1))
+        return float(np.mean(stats.norm.sf(stats.t.ppf(0.975, n - 1) * s - math.sqrt(n) / ratio)))
+
+    n = pairs_for_margin(ratio, 1.0)
+    assert n is not None
+    assert power(n) >= 0.8
+    assert n == 2 or power(n - 1) < 0.8
+
+
+@pytest.mark.parametrize(
+    ("sd", "margin"), [(1.0, math.nan), (1.0, math.inf), (-1.0, 1.0), (1.0, -1.0), (math.inf, 1.0)]
+)
+def test_a_plan_with_an_impossible_spread_or_margin_is_refused(sd: float, margin: float) -> None:
+    with pytest.raises(ValueError, match="sd and margin are finite and not negative"):
+        pairs_for_margin(sd, margin)
+
+
+@pytest.mark.parametrize(
+    ("level", "power"), [(0.0, 0.8), (1.0, 0.8), (1.5, 0.8), (0.95, 0.0), (0.95, 1.0), (0.95, 1.5)]
+)
+def test_a_plan_with_an_impossible_level_or_power_is_refused(level: float, power: float) -> None:
+    with pytest.raises(ValueError, match="level and power lie between 0 and 1"):
+        pairs_for_margin(1.0, 1.0, level, power)

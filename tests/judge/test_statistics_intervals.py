@@ -302,3 +302,29 @@ def test_the_bootstrap_draws_as_often_as_it_is_told() -> None:
     values = np.random.default_rng(1).exponential(size=40).tolist()
     assert interval(values) == interval(values, resamples=9_999)
     assert interval(values, resamples=999) != interval(values)
+
+
+@pytest.mark.parametrize("level", [-0.5, 0.0, 1.0, 1.5])
+def test_an_impossible_level_is_refused(level: float) -> None:
+    with pytest.raises(ValueError, match="level must lie between 0 and 1"):
+        interval([1.0, 2.0], level=level)
+
+
+def test_one_pair_keeps_its_level_and_has_no_spread_to_tell() -> None:
+    found = interval([7.0], level=0.8)
+    assert (found.level, found.sd) == (0.8, math.inf)
+
+
+def test_a_unit_that_spans_actions_makes_it_unstratified() -> None:
+    values, clips = [0.0, 2.0, 9.0, 13.0, 1.0, 11.0], [0, 1, 1, 2, 3, 4]
+    shared = interval(values, list("aabbab"), clusters=clips)
+    assert shared == interval(values, clusters=clips)
+
+
+def test_units_of_other_sizes_are_compared_by_their_means() -> None:
+    """One pair of 4, and two of 1 that share a clip: means 4 and 1, and a mean of 2 over the three pairs."""
+    found = interval([4.0, 1.0, 1.0], clusters=[0, 1, 1])
+    assert found.estimate == 2.0
+    assert found.low < 2.0 < found.high
+    constant = interval([0.1] * 3, clusters=[0, 1, 1])
+    assert (constant.estimate, constant.low, constant.high, constant.sd) == (0.1, 0.1, 0.1, 0.0)
