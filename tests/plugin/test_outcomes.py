@@ -115,7 +115,7 @@ def test_exit_status(claims, outcomes, args, status):
 
 def test_a_failing_test_that_is_no_claim_still_fails_the_run(claims):
     claims.each_ends_in("supported")
-    claims.write("def test_plain():\n    assert 1 == 2\n", "test_plain.py")
+    claims.write("def test_plain():\n    assert 1 == 2\n", "test_not_a_claim.py")
     assert claims.run().ret == 1
     claims.each_ends_in("inconclusive")
     assert claims.run().ret == 1, "11 does not hide it"
