@@ -20,6 +20,7 @@ def without_times(report):
     report = copy.deepcopy(report)
     report["run"].pop("seconds")
     report["run"].pop("started")
+    report["run"].pop("options")  # as typed: another store, say
     return report
 
 
