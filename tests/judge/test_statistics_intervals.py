@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from circuit_claims.judge.equivalence import equivalence
-from circuit_claims.judge.intervals import Interval, PValues, interval, t_test, units_of
+from circuit_claims.judge.intervals import Interval, PValues, finite, interval, t_test, units_of
 
 numbers = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))
 samples = st.lists(numbers, min_size=2, max_size=12)
@@ -328,3 +328,7 @@ def test_units_of_other_sizes_are_compared_by_their_means() -> None:
     assert found.low < 2.0 < found.high
     constant = interval([0.1] * 3, clusters=[0, 1, 1])
     assert (constant.estimate, constant.low, constant.high, constant.sd) == (0.1, 0.1, 0.1, 0.0)
+
+
+def test_whole_numbers_are_judged_as_floats() -> None:
+    assert finite([1, 2]).dtype == np.float64
