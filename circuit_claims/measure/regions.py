@@ -17,11 +17,12 @@ from torch import Tensor
 
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.ablation import clip_of
+from circuit_claims.measure.attribution import attribute
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.grid import Cell, count, published_cells, tubelet_cells
 from circuit_claims.measure.margin import run_on, said
-from circuit_claims.measure.runs import batch_plan, clean_run, clean_walk, last_stream, one_clip
-from circuit_claims.models.residual import CLS_ROW, ResidualModel
+from circuit_claims.measure.runs import batch_plan, one_clip
+from circuit_claims.models.residual import ResidualModel
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
@@ -47,19 +48,7 @@ def scores(model: ResidualModel, pixels: Tensor, label: int | None = None) -> Te
 
     Raises MeasurementError for clips of the wrong shape, and for NaN or Inf.
     """
-    with torch.inference_mode():
-        last = last_stream(clean_walk(model, pixels, "clip"))
-        readout, _ = model.frozen_readout(last)
-        towards = readout[int(model.readout(last).logits[0].argmax()) if label is None else label]
-        total = torch.zeros(model.n_tokens, dtype=torch.float64)
-        for write, resid, _, _ in clean_run(model, pixels, "clip"):
-            if write.heads is not None:
-                pattern = write.heads.pattern(resid, CLS_ROW)[0, :, 0].double()
-                worth = (
-                    write.heads.values(resid)[0].double() @ (write.heads.output.double() @ towards)[..., None]
-                )
-                total += (pattern * worth[..., 0]).sum(dim=0).cpu()
-        return total
+    return attribute(model, pixels, label).sources
 
 
 def mask_of(model: ResidualModel, cells: Iterable[Cell]) -> Tensor:
