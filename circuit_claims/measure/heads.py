@@ -22,7 +22,7 @@ from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.patching import norms_between
 from circuit_claims.measure.recovery import Norms
-from circuit_claims.measure.runs import batch_plan, clean_run, go_on, narrow_at, require_finite
+from circuit_claims.measure.runs import batch_plan, clean_run, go_on, in_chunks, narrow_at, require_finite
 from circuit_claims.models.residual import EVERY_ROW, ResidualModel, Write
 
 if TYPE_CHECKING:
@@ -49,6 +49,15 @@ def sweep_heads(
         there are not, and NaN or Inf.
     """
     _require_heads(model, heads)
+    found: dict[Head, Norms] = {}
+    for some in in_chunks(model, sorted(set(heads)), batch_plan(model)):
+        found |= _sweep(model, donor_pixels, recipient_pixels, some)
+    return found
+
+
+def _sweep(
+    model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor, heads: Collection[Head]
+) -> dict[Head, Norms]:
     max_states = batch_plan(model)
     narrow = narrow_at(model)
     with torch.inference_mode():
@@ -61,9 +70,9 @@ def sweep_heads(
         for index, (theirs, own) in enumerate(zip(*runs, strict=True)):
             write, rows = own.write, model.reads if index == narrow else EVERY_ROW
             if index == 0:
-                started = own.before.new_empty((len(set(heads)), *own.before.shape[1:]))
+                started = own.before.new_empty((len(heads), *own.before.shape[1:]))
             started = go_on(write, started, len(names), rows, max_states)
-            chosen = sorted(head for layer, head in set(heads) if write.mixes_tokens and layer == write.layer)
+            chosen = sorted(head for layer, head in heads if write.mixes_tokens and layer == write.layer)
             changes = _changes(write, theirs.before, own.before, rows, chosen)
             donor, recipient = theirs.after, own.after
             for head, change in zip(chosen, changes, strict=True):

@@ -18,6 +18,7 @@ one write replaced; otherwise it agrees within float32's rounding of the stream.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import repeat
 
 import torch
@@ -33,6 +34,7 @@ from circuit_claims.measure.runs import (
     clean_run,
     clean_walk,
     go_on,
+    in_chunks,
     last_stream,
     narrow_at,
     one_clip,
@@ -78,6 +80,25 @@ def sweep(
     wanted = {write.site for write in model.writes} if sites is None else {canonical(site) for site in sites}
     _require_sites(model, wanted, started_by_a_write=True)
     max_states = max_states or batch_plan(model)
+    ordered = [site for site in model.sites if site in wanted]
+    parts = [
+        _sweep(model, donor_pixels, recipient_pixels, some, tokens, labels, max_states, source_pixels, noise)
+        for some in in_chunks(model, ordered, max_states)
+    ]
+    return replace(parts[0], patches={key: one for part in parts for key, one in part.patches.items()})
+
+
+def _sweep(
+    model: ResidualModel,
+    donor_pixels: Tensor,
+    recipient_pixels: Tensor,
+    wanted: Collection[Site],
+    tokens: bool,
+    labels: Sequence[int] | None,
+    max_states: int,
+    source_pixels: Tensor | None,
+    noise: int | None,
+) -> Sweep:
     narrow = None if tokens else narrow_at(model)
     with torch.inference_mode():
         donors = clean_run(model, donor_pixels, "donor", narrow)

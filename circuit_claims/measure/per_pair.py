@@ -31,8 +31,8 @@ EVERY_LAYER_UP_TO = 4_000
 
 
 def describe(assay: Assay, pair: Pair) -> dict[str, Any]:
-    """What a model is, and whether its sites are what their names say (on one pair)."""
-    model = assay.model()
+    """What a model is, and whether its sites are what their names say (on one pair), in float32."""
+    model = assay.model("float32")
     small = model.n_tokens * model.n_layers <= EVERY_LAYER_UP_TO
     identity = check_identities(
         model, assay.success(pair), assay.failure(pair), layers="all" if small else "ends"

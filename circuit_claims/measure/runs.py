@@ -8,8 +8,8 @@ clip goes on from what is there. Kept or not, the numbers are the same to the la
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ STATE_TOKENS_ELSEWHERE = 65_536
 RUNS_KEPT = 96 * 2**20
 """Bytes of clean runs kept for one model: 80 clips of the embedded one, none of a ViViT-B."""
 
+T = TypeVar("T")
 _KEPT: WeakIdKeyDictionary = WeakIdKeyDictionary()
 """By model, by pixels: the embedding and the writes of the run, as far as it went."""
 
@@ -150,6 +151,26 @@ def batch_plan(model: ResidualModel) -> int:
     """States in one batch: fixed by the model and its kind of device, never by what happens to be free."""
     device = model.device.partition(":")[0]
     return max(1, STATE_TOKENS.get(device, STATE_TOKENS_ELSEWHERE) // model.n_tokens)
+
+
+def in_chunks(model: ResidualModel, sites: Sequence[T], max_states: int) -> Iterator[Sequence[T]]:
+    """The sites of one sweep in as few parts as the model's memory allows, each a sweep of its own.
+
+    Besides the states there are the clean runs, and what a write computes for one batch (queries, keys,
+    values, the hidden layer): about twelve streams a state. Raises MeasurementError, saying what would do,
+    where there is no room for one state.
+    """
+    stream = 4 * model.n_tokens * model.d_model
+    besides = (6 + 12 * max_states) * stream
+    room = (model.memory - besides) // stream
+    if room < 1:
+        needed = math.ceil((besides + stream) / 2**20)
+        raise MeasurementError(
+            f"{model.name}: {model.memory / 2**20:.4g} MiB has no room for one patched state; "
+            f"--circuit-memory {needed}MiB is the least that would do"
+        )
+    for first in range(0, max(1, len(sites)), room):
+        yield sites[first : first + room]
 
 
 def in_batches(model: ResidualModel, states: Tensor) -> Iterator[Tensor]:
