@@ -108,8 +108,8 @@ class Decoder:
                 self._stop()
                 raise ClipError(
                     path,
-                    f"was not decoded: {late}, and the decoder was stopped; re-encode it, cut it, or try again "
-                    "on a less busy machine",
+                    f"was not decoded: {late}, and the decoder was stopped; re-encode it, cut it, or try "
+                    "again on a less busy machine",
                 ) from None
             except EOFError:
                 raise ClipError(
@@ -233,7 +233,7 @@ class _Answer:
         return content.decode()
 
     def into(self, buffer: memoryview) -> None:
-        """Fill the buffer. Raises TimeoutError, with the limit in words, or EOFError when the child is gone."""
+        """Fill the buffer. Raises TimeoutError, which names the limit; EOFError when the child is gone."""
         while buffer:
             left_s = max(self._deadline - time.monotonic(), 0)
             if not self._poll.poll(min(self._silence_s, left_s) * 1000) or not left_s:

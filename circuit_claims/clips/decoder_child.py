@@ -110,8 +110,8 @@ def check_container(container: Container) -> None:
         if most == MAX_FRAMES:
             raise RefusedError(f"has {frames} frames or more, where {MAX_FRAMES} are the limit; {CUT}")
         raise RefusedError(
-            f"has {frames} frames or more of {width}x{height}, where {MAX_PIXELS / 1e6:.0f} million pixels are "
-            f"the limit ({most} frames of this size); {CUT}, or {SCALE}"
+            f"has {frames} frames or more of {width}x{height}, where {MAX_PIXELS / 1e6:.0f} million pixels "
+            f"are the limit ({most} frames of this size); {CUT}, or {SCALE}"
         )
     if container.packets != promised:
         raise RefusedError(miscounted(container.packets, promised))

@@ -179,7 +179,7 @@ def test_the_header_is_checked_before_anything_is_decoded() -> None:
     assert MAX_PIXELS == 2**10 * 2**10 * 2**9
     for changes, words in [
         ({"width": 2**10, "height": 2**10, "promised": 2**9 + 1, "packets": 2**9 + 1}, "million pixels"),
-        ({"promised": MAX_FRAMES + 1, "packets": MAX_FRAMES + 1}, f"where {MAX_FRAMES} are the limit; cut it"),
+        ({"promised": MAX_FRAMES + 1}, f"where {MAX_FRAMES} are the limit; cut it"),
         ({"packets": MAX_FRAMES + 1}, f"has {MAX_FRAMES + 1} frames or more"),
         ({"width": 0}, "no frames"),
         ({"packets": 0}, "no frames"),

@@ -57,7 +57,7 @@ def test_stopped_process_runs_into_the_limit(ramp: Path) -> None:
 
 def test_over_its_time_limit(ramp: Path) -> None:
     with Decoder(timeout_s=1e-4) as decoder:
-        with pytest.raises(ClipError, match="was not decoded: .* the decoder was stopped; "):
+        with pytest.raises(ClipError, match=r"was not decoded: .* the decoder was stopped; "):
             decoder.decode(ramp)
         decoder.timeout_s = 30
         assert len(decoder.decode(ramp).frames) == N_FRAMES
