@@ -178,7 +178,8 @@ def warnings(one: Inspected, other: Inspected, outcome_frame: int | None = None)
     elif _seen(one) == _seen(other):
         found.append(
             f"the clips do not differ in the frames that the model sees ({one.window[0]} to "
-            f"{one.window[-1]}): nothing can be measured on them; move the window (--start), or widen its stride"
+            f"{one.window[-1]}): nothing can be measured on them; move the window (--start), or widen its "
+            "stride"
         )
     if outcome_frame is not None:
         found += _around(one, other, outcome_frame)
