@@ -50,6 +50,11 @@ def add_options(group: Any) -> None:
     )
     add("--circuit-record-update", action="store_true", help="write what is found into the record")
     add("--circuit-record-add", action="store_true", help="the same, but new entries only")
+    add(
+        "--circuit-record-force",
+        action="store_true",
+        help="with --circuit-record-update: write what was judged even of a selection or an incomplete run",
+    )
     add("--circuit-strict", action="store_true", help="an inconclusive claim that is not recorded fails (11)")
     add("--circuit-seed", type=int, default=0, metavar="N", help="seed of resampling (default: %(default)s)")
     add("--circuit-device", choices=("auto", "cpu", "cuda"), default="cpu", help="default: %(default)s")
@@ -93,6 +98,7 @@ class Options:
     record: str | None
     update: bool
     add: bool
+    force: bool
     strict: bool
     seed: int
     device: str
@@ -120,6 +126,7 @@ class Options:
             record=_file(value("circuit_record"), invoked),
             update=value("circuit_record_update"),
             add=value("circuit_record_add"),
+            force=value("circuit_record_force"),
             strict=value("circuit_strict"),
             seed=value("circuit_seed"),
             device=value("circuit_device"),
@@ -163,7 +170,12 @@ def _file(record: str | None, invoked: Path) -> str | None:
 
 def _circuit_words(words: list[str]) -> list[str]:
     """The ``--circuit-*`` options among the words of a command line, with their values."""
-    flags = {"--circuit-record-update", "--circuit-record-add", "--circuit-strict"}
+    flags = {
+        "--circuit-record-update",
+        "--circuit-record-add",
+        "--circuit-record-force",
+        "--circuit-strict",
+    }
     kept: list[str] = []
     take_next = False
     for word in words:

@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError("\nERROR: ".join(session.faults))
         for item, claim in claims:
             item.stash[PLANNED] = _plan(item, claim)
-        session.open([item.stash[PLANNED] for item, _ in claims])
+        session.open([item.stash[PLANNED] for item, _ in claims], _is_full(config))
     except refusals as fault:
         if not session.worker:
             raise pytest.UsageError(str(fault)) from None

@@ -33,6 +33,7 @@ def options(tmp_path: Path) -> Options:
         record=None,
         update=False,
         add=False,
+        force=False,
         strict=False,
         seed=0,
         device="cpu",
