@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -55,6 +55,7 @@ from circuit_claims.under_test import UnderTest, under_test
 if TYPE_CHECKING:
     from circuit_claims.measure.circuit import Circuit
     from circuit_claims.options import Options
+    from circuit_claims.report.html import Frames
 
 PAPER = "paper"
 """The record's name for claims that need no model: arithmetic on the published tables."""
@@ -63,6 +64,21 @@ INCOMPLETE = 10
 UNDECIDED = 11
 """The exit status of a run in which nothing was decided, or, when strict, not everything."""
 NOTED = ("torch", "transformers", "decord2", "numpy")
+
+
+def open_session(options: Options, *, worker: bool) -> ClaimSession:
+    """The book of a run that measures, or of one that judges an earlier run again."""
+    if options.rejudge is None:
+        return ClaimSession(options, worker=worker)
+    import pytest
+
+    from circuit_claims.rejudging import RejudgingSession
+    from circuit_claims.report.reading import ReportError
+
+    try:
+        return RejudgingSession(options, worker=worker)
+    except ReportError as fault:
+        raise pytest.UsageError(str(fault)) from None
 
 
 class ClaimSession:
@@ -130,6 +146,9 @@ class ClaimSession:
             for name in self.options.models:
                 self._tested[name] = under_test(name, self.options, self._record_folder().parent)
 
+    def _model_names(self) -> list[str]:
+        return list(self._tested)
+
     def thresholds(self, planned: Planned) -> dict[str, float]:
         """What the manifest's pairs assert of a claim in place of its own number, by the pair's name."""
         if not planned.model:
@@ -159,7 +178,9 @@ class ClaimSession:
                 )
 
     def _find_records(self, full: bool) -> None:
-        judged = [name for name in ["", *self._tested] if any(item.model == name for item in self.planned)]
+        judged = [
+            name for name in ["", *self._model_names()] if any(item.model == name for item in self.planned)
+        ]
         paths = {name: self._record_path(name) for name in judged}
         refuse_what_cannot_be_recorded(self.options, paths, full)
         if self.options.record == "none":
@@ -234,6 +255,12 @@ class ClaimSession:
             yield Circuit(assay)
             if facts := assay.facts_so_far():
                 self.model_facts[name] = {**facts, "pixel_range": list(range_of(assay.source))}
+
+    def judge(self, planned: Planned, keep: Callable[[Result], None]) -> Callable[..., Verdict]:
+        """The `judge` fixture of one item."""
+        from circuit_claims.judging import Judge
+
+        return Judge(planned, self.options.seed, keep, self.thresholds(planned))
 
     def teaches(self, excinfo: Any) -> bool:
         """Whether an exception explains itself, so that a traceback would only hide it."""
@@ -342,21 +369,27 @@ class ClaimSession:
 
     def _rendered(self, path: Path) -> list[Path]:
         """Write what people read of the report, beside it, and where GitHub shows it."""
-        from circuit_claims.frames import frames_of
         from circuit_claims.report import github
         from circuit_claims.report.files import write_beside
 
         assert self.report is not None
-        frames = {}
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            github.add_to_summary(Path(summary), self.report)
+        return write_beside(path, self.report, self._frames())
+
+    def _frames(self) -> dict[str, Frames]:
+        """Frames of the clips that the figures of each model show."""
+        from circuit_claims.frames import frames_of
+
+        assert self.report is not None
+        frames: dict[str, Frames] = {}
         for model, tested in zip(self.report["models"], self._tested.values(), strict=True):
             mine = [entry for entry in self.report["claims"] if entry["model"] == model["name"]]
             figures = [figure for entry in mine for figure in entry["figures"]]
             if any(entry["measurements"] for entry in mine):
                 frames[model["name"]] = frames_of(tested.pairs, figures, self.options.cache)
-        summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if summary:
-            github.add_to_summary(Path(summary), self.report)
-        return write_beside(path, self.report, frames)
+        return frames
 
     def _paper(self) -> dict[str, str] | None:
         """What the claims are from: `paper.toml` beside them, where there is one."""
@@ -445,8 +478,11 @@ class ClaimSession:
             "packages": {name: _version(name) for name in NOTED},
             "python": ".".join(map(str, sys.version_info[:3])),
             "started": (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "options": shlex.join(self.options.again()),
+            "options": self._options_again(),
         }
+
+    def _options_again(self) -> str:
+        return shlex.join(self.options.again())
 
     def _models(self) -> list[dict[str, Any]]:
         from circuit_claims.organisms.registry import names
@@ -457,15 +493,23 @@ class ClaimSession:
                 "about": names().get(name, ""),
                 "revision": tested.source.revision,
                 "clips": self._clips(name),
-                "record": self._records[name].path.name if name in self._records else None,
-                "changed": self._changed(name),
-                **({"compared": self._counts[name]} if name in self._counts else {}),
+                **self._held(name),
+                "noted": self._noted(name),
+                "recorded_as": self._record_name(name),
                 "pair_set": tested.pairs.name,
                 "pairs": len(tested.pairs.pairs),
                 **self.model_facts.get(name, {}),
             }
             for name, tested in self._tested.items()
         ]
+
+    def _held(self, name: str) -> dict[str, Any]:
+        """What a model was held against, and how much of it."""
+        return {
+            "record": self._records[name].path.name if name in self._records else None,
+            "changed": self._changed(name),
+            **({"compared": self._counts[name]} if name in self._counts else {}),
+        }
 
 
 def _undecided(findings: Sequence[Finding]) -> str:

@@ -25,6 +25,7 @@ from circuit_claims.session import ClaimSession
 def options(tmp_path: Path) -> Options:
     return Options(
         models=("organism",),
+        models_named=False,
         pairs=None,
         pair_globs=(),
         claim_globs=(),
@@ -34,6 +35,7 @@ def options(tmp_path: Path) -> Options:
         update=False,
         add=False,
         force=False,
+        rejudge=None,
         strict=False,
         seed=0,
         device="cpu",
