@@ -11,9 +11,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
 
-from circuit_claims import compare_command, pair_command, report_command, starting
+from circuit_claims import compare_command, pair_command, report_command, starting, store_command
 
-COMMANDS = {"compare": compare_command, "init": starting, "pair": pair_command, "report": report_command}
+COMMANDS = {
+    "compare": compare_command,
+    "init": starting,
+    "pair": pair_command,
+    "report": report_command,
+    "store": store_command,
+}
 """Each has `add_parser`, `run`, and `faults`: what is wrong with the user's input, and explains itself."""
 USAGE = 4
 """Exit status for bad input, as pytest's."""

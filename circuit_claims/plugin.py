@@ -289,6 +289,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output["circuit_refused"] = book.refused
         output["circuit_planned"] = json.dumps([asdict(planned) for planned in book.planned])
         output["circuit_models"] = json.dumps(book.model_facts)
+        output["circuit_problems"] = list(book.store_problems)
 
 
 class _Workers:
@@ -304,4 +305,8 @@ class _Workers:
             self._session.lost_worker(str(error or "a worker ended without handing over its plan"))
             return
         self._session.refused = self._session.refused or output["circuit_refused"]
-        self._session.take_plan(json.loads(output["circuit_planned"]), json.loads(output["circuit_models"]))
+        self._session.take_plan(
+            json.loads(output["circuit_planned"]),
+            json.loads(output["circuit_models"]),
+            output["circuit_problems"],
+        )

@@ -94,6 +94,8 @@ class ClaimSession:
         self.interrupted = False
         self.refused = ""
         """Why a worker refused its input; the controller says it and exits with 4."""
+        self.store_problems: dict[str, None] = {}
+        """What was wrong with entries of the store, or kept none from being written: each once."""
         self.faults: list[str] = []
         """What is wrong with the claims that are written as TOML."""
         self._tested: dict[str, UnderTest] = {}
@@ -250,9 +252,11 @@ class ClaimSession:
         device = _device(self.options.device)
         quiet = self.worker or self.options.progress == "off"
         with Decoder() as decoder, progress(quiet, capture, reporter) as advance:
-            bench = Bench(Store(self.options.cache), decoder, device, self.options.threads, advance)
+            store = Store(self.options.cache)
+            bench = Bench(store, decoder, device, self.options.threads, advance)
             assay = Assay(self._tested[name].source, self._tested[name].pairs, bench)
             yield Circuit(assay)
+            self.store_problems |= dict.fromkeys(store.problems)
             if facts := assay.facts_so_far():
                 self.model_facts[name] = {**facts, "pixel_range": list(range_of(assay.source))}
 
@@ -314,8 +318,14 @@ class ClaimSession:
     def _journal(self) -> Any:
         return self.options.report_dir / ".journal.jsonl"
 
-    def take_plan(self, planned: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
-        """Book what a worker collected, and the facts of the models that it opened."""
+    def take_plan(
+        self,
+        planned: Sequence[Mapping[str, Any]],
+        facts: Mapping[str, Any],
+        problems: Sequence[str] = (),
+    ) -> None:
+        """Book what a worker collected, the facts of the models that it opened, and its store's problems."""
+        self.store_problems |= dict.fromkeys(problems)
         if not self.planned and planned:
             self.open([planned_from_plain(item) for item in planned])
         self.model_facts.update({name: f for name, f in facts.items() if f})
@@ -352,6 +362,7 @@ class ClaimSession:
         schema.write(path, self.report)
         written = [path, *self._rendered(path)]
         self._closing += [f"lost: {why}" for why in self._lost]
+        self._closing += _some([f"store: {problem}" for problem in self.store_problems])
         self._closing += [f"recorded, but not judged by this full run: {claim}" for claim in missing]
         self._closing += [
             f"warning: {f.model} {f.claim.key}: {f.comparison.sentence}"
@@ -376,7 +387,8 @@ class ClaimSession:
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
             github.add_to_summary(Path(summary), self.report)
-        return write_beside(path, self.report, self._frames())
+        kept = self.options.cache / "figures" if self.options.cache else None
+        return write_beside(path, self.report, self._frames(), kept)
 
     def _frames(self) -> dict[str, Frames]:
         """Frames of the clips that the figures of each model show."""
@@ -510,6 +522,16 @@ class ClaimSession:
             "changed": self._changed(name),
             **({"compared": self._counts[name]} if name in self._counts else {}),
         }
+
+
+SHOWN_PROBLEMS = 5
+"""Of a store, in full: a disk that is full has one for each measurement."""
+
+
+def _some(lines: Sequence[str]) -> list[str]:
+    """The first few of many lines, and how many more there are."""
+    more = len(lines) - SHOWN_PROBLEMS
+    return [*lines[:SHOWN_PROBLEMS], *([f"store: {more} more like these"] if more > 0 else [])]
 
 
 def _undecided(findings: Sequence[Finding]) -> str:

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from circuit_claims.report import derived, plain, wording
+from circuit_claims.report.drawn import Frames
 from circuit_claims.report.text import cleaned, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Frames = Mapping[tuple[str, str], Sequence[bytes]]
-"""JPEG frames of some clips, by pair and clip, evenly over the model's window."""
 
 INK, FAINT, PAPER = "#222831", "#8a929e", "#fefdfb"
 CLAIM = ("#1f5fd0", "#c2410c", "#0f766e", "#9d174d", "#6d28d9", "#4d7c0f", "#0369a1", "#92400e")
