@@ -55,7 +55,7 @@ from circuit_claims.under_test import UnderTest, under_test
 if TYPE_CHECKING:
     from circuit_claims.measure.circuit import Circuit
     from circuit_claims.options import Options
-    from circuit_claims.report.html import Frames
+    from circuit_claims.report.drawn import Frames
 
 PAPER = "paper"
 """The record's name for claims that need no model: arithmetic on the published tables."""
