@@ -253,7 +253,15 @@ class ClaimSession:
         quiet = self.worker or self.options.progress == "off"
         with Decoder() as decoder, progress(quiet, capture, reporter) as advance:
             store = Store(self.options.cache)
-            bench = Bench(store, decoder, device, self.options.threads, advance)
+            bench = Bench(
+                store,
+                decoder,
+                device,
+                self.options.threads,
+                advance,
+                precision=self.options.precision,
+                memory=self.options.memory,
+            )
             assay = Assay(self._tested[name].source, self._tested[name].pairs, bench)
             yield Circuit(assay)
             self.store_problems |= dict.fromkeys(store.problems)
@@ -373,6 +381,7 @@ class ClaimSession:
             self._closing.append(_undecided(findings))
         self._closing += self._notes
         self._closing += self._unusual_pixels()
+        self._closing += self._precisions()
         self._closing += dict.fromkeys(self._unused_thresholds())
         self._closing += [change for name in self._records for change in self._changed(name)]
         self._closing.append(f"report: {', '.join(os.path.relpath(file) for file in written)}")
@@ -463,7 +472,20 @@ class ClaimSession:
         return changes
 
     def _place(self) -> dict[str, str]:
-        return {"device": _device(self.options.device), "precision": "float32"}
+        """Where numbers come from; what `auto` took is known once a model has been measured."""
+        from circuit_claims.models.precision import bfloat16_unit
+
+        device, precision = _device(self.options.device), self.options.precision
+        if precision == "auto" and not bfloat16_unit(device):
+            precision = "float32"
+        took = {facts["precision"] for facts in self.model_facts.values() if "precision" in facts}
+        return {"device": device, "precision": took.pop() if len(took) == 1 else precision}
+
+    def _precisions(self) -> Iterator[str]:
+        """What each model was computed in, and why, where that was asked for."""
+        for name, facts in self.model_facts.items():
+            if self.options.precision != "float32" and "precision" in facts:
+                yield f"{name}: computed in {facts['precision']}: {facts['precision_why']}"
 
     def _noted(self, model: str) -> dict[str, str]:
         noted = {name: _version(name) for name in NOTED} if model else {}
