@@ -253,14 +253,14 @@ class _Book:
             terminalreporter.write_line(f"ERROR: {self._session.refused}", red=True)
         if self._session.report is None:
             return
-        from circuit_claims.report.terminal import render
+        from circuit_claims.report.terminal import PIPED, render
 
         writer = self._config.get_terminal_writer()
         terminalreporter.write_sep("=", "circuit claims")
         terminalreporter.write(
             render(
                 self._session.report,
-                width=writer.fullwidth if writer.hasmarkup else 120,
+                width=writer.fullwidth if writer.hasmarkup else PIPED,
                 colour=writer.hasmarkup,
                 verbose=self._config.get_verbosity(),
             )

@@ -56,7 +56,9 @@ def run(options: argparse.Namespace) -> int:
 def _width(terminal: bool) -> int:
     import shutil
 
-    return shutil.get_terminal_size().columns if terminal else 120
+    from circuit_claims.report.terminal import PIPED
+
+    return shutil.get_terminal_size().columns if terminal else PIPED
 
 
 def _frames(report: Mapping[str, Any], manifest: str | None) -> dict[str, Any]:

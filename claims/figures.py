@@ -14,8 +14,8 @@ def amplification(circuit):
 
     return curve(
         "How the difference of the two clips grows with depth",
-        caption="Norm of the difference, mean over all tokens (the paper's), as a multiple of block 0. Bands: "
-        "95 % intervals over pairs; of random weights, from the lowest to the highest seed. A stream that "
+        caption="Norm of the difference, mean over all tokens (the paper's), as a multiple of block 0. "
+        "Bands: 95 % intervals over pairs; of random weights, from the lowest to the highest seed. A stream that "
         "merely grows longer grows here as well.",
         x=("after block", list(layers)),
         y=("times block 0", "ratio"),
@@ -63,7 +63,9 @@ def seeds(circuit, line):
 
 def printed(layers):
     """The notebook's numbers, for a model of the paper's depth."""
-    return [delta / NB_DELTA[0] for delta in NB_DELTA] if len(layers) == len(NB_DELTA) else [None] * len(layers)
+    return (
+        [delta / NB_DELTA[0] for delta in NB_DELTA] if len(layers) == len(NB_DELTA) else [None] * len(layers)
+    )
 
 
 def claimed(circuit):
