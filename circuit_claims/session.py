@@ -338,15 +338,20 @@ class ClaimSession:
             github.add_to_summary(Path(summary), self.report)
         return write_beside(path, self.report, frames)
 
-    def _paper(self) -> dict[str, str] | None:
+    def _paper(self) -> dict[str, Any] | None:
         """What the claims are from: `paper.toml` beside them, where there is one."""
         import tomllib
 
         file = self._record_folder().parent / "paper.toml"
         try:
             said = tomllib.loads(file.read_text(encoding="utf-8"))
-            return {"title": str(said["title"]), "identifier": str(said.get("identifier", ""))}
-        except (OSError, KeyError, ValueError):
+            headline = [str(key) for key in said.get("headline", ())]
+            return {
+                "title": str(said["title"]),
+                "identifier": str(said.get("identifier", "")),
+                **({"headline": headline} if headline else {}),
+            }
+        except (OSError, KeyError, ValueError, TypeError):
             return None
 
     def _accepted(self, finding: Finding) -> Finding:

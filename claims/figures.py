@@ -15,8 +15,8 @@ def amplification(circuit):
     return curve(
         "How the difference of the two clips grows with depth",
         caption="Norm of the difference, mean over all tokens (the paper's), as a multiple of block 0. "
-        "Bands: 95 % intervals over pairs; of random weights, from the lowest to the highest seed. A stream that "
-        "merely grows longer grows here as well.",
+        "Bands: 95 % intervals over pairs; of random weights, from the lowest to the highest seed. A stream "
+        "that merely grows longer grows here as well.",
         x=("after block", list(layers)),
         y=("times block 0", "ratio"),
         claim={"outcome pairs": line(circuit)},

@@ -32,9 +32,9 @@ def curve(
 ) -> dict[str, Any]:
     """A figure of a value along layers, k or frames: hand it to `judge` as `figure`.
 
-    A point is a measurement (drawn with its 95 % interval over pairs), a list of measurements (seeds of
-    random weights: their mean, and a band from the lowest to the highest), a number, or `None`. Logarithms are
-    drawn as what they are the logarithms of: a mean of logs is a geometric mean.
+    A point is a measurement (drawn with its 95 % interval over pairs), a list of measurements
+    (seeds of random weights: their mean, and a band from the lowest to the highest), a number, or `None`.
+    Logarithms are drawn as what they are the logarithms of: a mean of logs is a geometric mean.
 
     Args:
         title: what is drawn, in a few words.

@@ -104,7 +104,7 @@ def draw(figure: Mapping[str, Any], frames: Frames | None = None) -> "Figure":
     kinds[figure["kind"]](axes, figure)
     axes.set_ylabel(figure["y"]["label"], color=INK)
     if figure["y"].get("log"):
-        axes.set_yscale("log")
+        _log(axes)
     _units(axes, figure["y"]["unit"])
     return made
 
@@ -121,6 +121,20 @@ def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":
         spine.set_visible(side in ("left", "bottom"))
     axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.6)
     return made, axes
+
+
+def _log(axes: "Axes") -> None:
+    """A logarithmic axis whose ticks are numbers that people read."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    digits: tuple[float, ...] = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
+    if high < 10 * low:
+        digits = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+    axes.yaxis.set_major_locator(LogLocator(subs=digits))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _units(axes: "Axes", unit: str) -> None:
@@ -233,45 +247,62 @@ def _folded(name: str, width: int = 16) -> str:
 
 def _map(figure: Mapping[str, Any], frames: Frames) -> "Figure":
     """A row of frames for each map: the clip's frame at each tubelet, with the map's colours over it."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     maps = figure["maps"]
     clip = frames.get((figure["pair"], figure["clip"]), ())
     tubelets = len(maps[0]["values"])
+    width = max(7.0, 0.86 * tubelets)
+    tile = (width - 1.2) / tubelets
     made = Figure(
-        figsize=(max(6.6, 0.86 * tubelets), 1.02 * len(maps) + 0.5),
-        layout="constrained",
+        figsize=(width, (tile + 0.08) * len(maps) + 0.3),
+        layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0.01, hspace=0.02),
         facecolor="none",
     )
     grid = made.subplots(len(maps), tubelets, squeeze=False)
     values = [v for some in maps for frame in some["values"] for row in frame for v in row if v is not None]
     peak = max((abs(value) for value in values), default=1.0) or 1.0
     signed = any(some.get("signed") for some in maps)
+    norm = Normalize(-peak if signed else 0.0, peak)
+    colours = _clear_to_strong(signed=signed)
     for row, some in zip(grid, maps, strict=True):
         for t, axes in enumerate(row):
             axes.set_xticks([])
             axes.set_yticks([])
+            axes.set_facecolor("#dddddd")
             for spine in axes.spines.values():
                 spine.set_color(FAINT)
             if clip:
                 axes.imshow(
                     _grey(clip[int((t + 0.5) / tubelets * len(clip))]), extent=(0, 1, 0, 1), cmap="gray"
                 )
-            shown = axes.imshow(
+            axes.imshow(
                 [_numbers(line) for line in some["values"][t]],
                 extent=(0, 1, 0, 1),
-                cmap="RdBu_r" if signed else "magma",
-                vmin=-peak if signed else 0.0,
-                vmax=peak,
-                alpha=0.6 if clip else 1.0,
+                cmap=colours,
+                norm=norm,
                 interpolation="nearest",
             )
         row[0].set_ylabel(_folded(some["name"], 14), color=INK, fontsize=8)
-    bar = made.colorbar(shown, ax=grid, shrink=0.9, pad=0.01)
+    bar = made.colorbar(ScalarMappable(norm, colours), ax=grid, shrink=0.9, pad=0.01, aspect=12)
     bar.set_label(figure["y"]["label"], color=INK, fontsize=8)
     bar.ax.tick_params(colors=INK, labelsize=8)
     bar.outline.set_edgecolor(FAINT)
     return made
+
+
+def _clear_to_strong(*, signed: bool) -> Any:
+    """Colours that hide nothing of a frame where a map is near zero, and are strong where it is not."""
+    from matplotlib.colors import ListedColormap
+
+    red, blue = (0.84, 0.15, 0.11), (0.08, 0.32, 0.85)
+    steps = 128
+    rising = [0.85 * step / (steps - 1) for step in range(steps)]
+    up = [(*red, alpha) for alpha in rising]
+    return ListedColormap([*((*blue, alpha) for alpha in reversed(rising)), *up] if signed else up)
 
 
 def _grey(jpeg: bytes) -> Any:

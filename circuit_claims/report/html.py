@@ -4,6 +4,7 @@
 The plots are rows of a table: the numbers that a plot shows stand beside it.
 """
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.judge.record import write_whole
-from circuit_claims.report import derived, plain, summary, wording
+from circuit_claims.report import derived, front, identities, plain, summary, wording
 from circuit_claims.report.scale import Scale
 from circuit_claims.report.text import cleaned
 
 Frames = Mapping[tuple[str, str], Sequence[bytes]]
 """JPEG frames of some clips, by pair and clip (``success``, ``failure``), evenly over the model's window."""
+
+Anchors = dict[tuple[str, str | None], str]
+"""The name on the page of a claim (`id/kind`) on a model."""
+Drawings = dict[tuple[str, str | None], list[tuple[Mapping[str, Any], str, bool]]]
+"""Figures of a claim on a model: what to draw, its name on the page, and whether this is its first place."""
 
 
 def write(path: Path, report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None) -> None:
@@ -67,59 +73,56 @@ def _times(text: str) -> str:
 def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, Any]:
     claims = report["claims"]
     anchors = _anchors(claims)
+    drawings = _drawings(claims, anchors)
     models = [
         {
             **model,
+            "drawings": _titles(drawings, model["name"]),
             "told": plain.about(model),
             "figures": derived.figures(report, model["name"]),
+            "identities": identities.rows(model),
             "frames": frames.get(model["name"], {}),
+            "strips": {
+                pair: f"clips-{at}-{number}"
+                for number, pair in enumerate(
+                    dict.fromkeys(pair for pair, _ in frames.get(model["name"], {}))
+                )
+            },
         }
-        for model in report["models"]
+        for at, model in enumerate(report["models"])
     ]
     by_group = {
         group.name: _by_claim(
-            [entry for entry in claims if plain.group_of(entry) is group], anchors, report["run"]["options"]
+            [entry for entry in claims if plain.group_of(entry) is group],
+            anchors,
+            drawings,
+            report["run"]["options"],
         )
         for group in plain.GROUPS
     }
     return {
         "run": report["run"],
         "models": models,
+        "strips": {model["name"]: model["strips"] for model in models},
         "paragraph": summary.paragraph(report),
         "by_group": by_group,
         "count_line": wording.count_line(report),
         "present": [word for word in plain.VERDICTS if any(entry["verdict"] == word for entry in claims)],
         "drawn": _drawn(frames),
         "told_value": _told_value,
+        "glance_columns": lambda some: list(
+            dict.fromkeys(name for claim in some for name in claim["results"])
+        ),
+        "identity_columns": identities.COLUMNS,
         "columns": {
             name: list(dict.fromkeys(model for claim in group for model in claim["results"]))
             for name, group in by_group.items()
         },
         "told_of": {model["name"]: model["told"] for model in models if model["told"]},
-        "title": _title(report),
-        "lead": _lead(report),
+        "title": front.title(report),
+        "lead": front.lead(report),
+        "glances": front.glances(report, by_group),
     }
-
-
-def _title(report: Mapping[str, Any]) -> str:
-    paper = report["run"].get("paper")
-    whose = f"the claims of “{paper['title']}”" if paper else "these claims"
-    names = [model["name"] for model in report["models"]]
-    return f"Which of {whose} hold{f' on {wording.listed(names)}' if len(names) == 1 else ''}?"
-
-
-def _lead(report: Mapping[str, Any]) -> str:
-    claims = report["claims"]
-    n = max((m["n"] for e in claims if e["model"] for m in e["measurements"]), default=0)
-    pairs = f" and judged on {n} pairs of video clips (a success and a failure of one action)" if n else ""
-    paper = report["run"].get("paper")
-    where = f" ({paper['identifier']})" if paper and paper.get("identifier") else ""
-    whose = f"the paper{where}" if paper else "a paper"
-    count = len({entry["key"] for entry in claims})
-    return (
-        f"{count} {'claim' if count == 1 else 'claims'} of {whose}, each made into a test{pairs}, with 95 % "
-        "intervals. A verdict is about the model that it was found on, and no other."
-    )
 
 
 def _told_value(figure: Mapping[str, Any], series: Mapping[str, Any], at: int) -> str:
@@ -130,7 +133,7 @@ def _told_value(figure: Mapping[str, Any], series: Mapping[str, Any], at: int) -
     return told
 
 
-def _anchors(claims: Sequence[wording.Entry]) -> dict[tuple[str, str | None], str]:
+def _anchors(claims: Sequence[wording.Entry]) -> Anchors:
     """A fragment for each claim and model: letters and digits only, and no two alike."""
     made: dict[tuple[str, str | None], str] = {}
     for at, entry in enumerate(claims):
@@ -141,8 +144,32 @@ def _anchors(claims: Sequence[wording.Entry]) -> dict[tuple[str, str | None], st
     return made
 
 
+def _drawings(claims: Sequence[wording.Entry], anchors: Anchors) -> Drawings:
+    """Each claim's figures, with the name of each on the page, and whether it is drawn here or above."""
+    made: Drawings = {}
+    names: dict[tuple[str | None, str], str] = {}
+    for entry in claims:
+        here = made.setdefault((entry["key"], entry["model"]), [])
+        for at, figure in enumerate(entry["figures"]):
+            same = entry["model"], json.dumps(figure, sort_keys=True)
+            first = same not in names
+            name = names.setdefault(same, f"figure-{anchors[entry['key'], entry['model']]}-{at}")
+            here.append((figure, name, first))
+    return made
+
+
+def _titles(drawings: Drawings, model: str) -> dict[str, str]:
+    """Titles of a model's figures, with the name on the page of the first one of each."""
+    titles: dict[str, str] = {}
+    for (_, name), some in drawings.items():
+        for data, anchor, first in some:
+            if name == model and first:
+                titles.setdefault(data["title"], anchor)
+    return titles
+
+
 def _by_claim(
-    entries: Sequence[wording.Entry], anchors: Mapping[tuple[str, str | None], str], options: str
+    entries: Sequence[wording.Entry], anchors: Anchors, drawings: Drawings, options: str
 ) -> list[dict[str, Any]]:
     """Each claim once, with its result on every model that it was judged on."""
     claims = []
@@ -161,7 +188,7 @@ def _by_claim(
                 "experiment": plain.experiment(first),
                 "published": any(m["published"] is not None for entry in mine for m in entry["measurements"]),
                 "results": {
-                    entry["model"]: _result(entry, scale, anchors, options)
+                    entry["model"]: _result(entry, scale, anchors, drawings, options)
                     for entry, scale in zip(mine, scales, strict=True)
                 },
             }
@@ -170,7 +197,7 @@ def _by_claim(
 
 
 def _result(
-    entry: wording.Entry, scale: Scale, anchors: Mapping[tuple[str, str | None], str], options: str
+    entry: wording.Entry, scale: Scale, anchors: Anchors, drawings: Drawings, options: str
 ) -> dict[str, Any]:
     return {
         "model": entry["model"],
@@ -178,6 +205,7 @@ def _result(
         "verdict": entry["verdict"],
         "css": entry["verdict"].replace(" ", "-"),
         "brief": plain.brief(entry),
+        "named": plain.brief(entry, named=True),
         "why": plain.why(entry),
         "sentence": entry["sentence"],
         "drift": entry["record"]["drift"],
@@ -192,7 +220,7 @@ def _result(
         "effects": [(m["part"], m["effect"]) for m in entry["measurements"] if m["effect"]],
         "undefined": sorted({why for m in entry["measurements"] for why in m["undefined"].values()}),
         "rerun": wording.rerun(entry, options),
-        "figures": entry["figures"],
+        "figures": drawings[entry["key"], entry["model"]],
     }
 
 
@@ -246,7 +274,7 @@ def _row(measured: Mapping[str, Any], scale: Scale, verdict: str) -> dict[str, A
     outside = [v for v in measured["by_pair"].values() if not scale.shows(v)]
     return {
         "kind": "claim",
-        "label": measured["part"].replace("=", " ") or _named(measured),
+        "label": measured["part"].replace("=", " ") or plain.measured_name(measured),
         "told": wording.numbers(measured),
         "published": wording.number(measured["published"], unit),
         "verdict": verdict,
@@ -269,12 +297,6 @@ def _row(measured: Mapping[str, Any], scale: Scale, verdict: str) -> dict[str, A
         if measured["part"]
         else [],
     }
-
-
-def _named(measured: Mapping[str, Any]) -> str:
-    """What was measured; a log is shown as a factor, so it is not called one."""
-    name = str(measured["name"])
-    return name.removeprefix("log ") if measured["unit"] == "log ratio" else name
 
 
 def _control_row(control: Mapping[str, Any], unit: str, scale: Scale) -> dict[str, Any]:
