@@ -132,9 +132,25 @@ def brief(entry: Entry, *, named: bool = False) -> str:
 
 
 def measured_name(measured: Mapping[str, Any]) -> str:
-    """What was measured; a log is shown as a factor, so it is not called one."""
-    name = str(measured["name"])
-    return name.removeprefix("log ") if measured["unit"] == "log ratio" else name
+    """What was measured, in the unit that it is shown in."""
+    return without_log(str(measured["name"]), measured["unit"])
+
+
+def effect(measured: Mapping[str, Any]) -> str:
+    """The effect size of a measurement, in a sentence: against the edge of what is asserted."""
+    found, unit = measured["effect"], measured["unit"]
+    edge = wording.number(found["from"], unit)
+    low, high = (wording.number(found[end], "fraction") for end in ("above_low", "above_high"))
+    told = [f"{wording.number(found['above'], 'fraction')} [{low}, {high}] of {found['n']} above {edge}"]
+    if found["g"] is not None:
+        told.append(f"Hedges’ g from there {found['g']:.3g}")
+    told.append(f"Hodges-Lehmann {wording.difference(found['hodges_lehmann'], unit)}")
+    return "; ".join(told)
+
+
+def without_log(name: str, unit: str) -> str:
+    """A name of a log, which is shown as a factor."""
+    return name.removeprefix("log ") if unit == "log ratio" else name
 
 
 def _sentence_of_parts(entry: Entry) -> str:

@@ -6,6 +6,7 @@ string names a place of the machine that it was written on.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -18,6 +19,7 @@ from circuit_claims.report.text import without_places
 
 NAME = "circuit-claims/report"
 VERSION = 2
+_UNNUMBERED = 1_000_000
 
 
 def build(
@@ -31,6 +33,7 @@ def build(
     Files under `root` are named from there; of other paths only the last name is kept.
     """
     names = _shown_names([model["name"] for model in models], root)
+    findings = sorted(findings, key=_file_number)  # stable: 10 comes after 9, and not after 1
     report = {
         "schema": NAME,
         "version": VERSION,
@@ -41,6 +44,13 @@ def build(
     }
     placeless: dict[str, Any] = without_places(_rounded(report), root)
     return placeless
+
+
+def _file_number(finding: Finding) -> int:
+    """The number in the name of a claim's file, as `test_10_generalises.py`; others stand last."""
+    file = finding.parts[0].planned.nodeid.split("::")[0] if finding.parts else ""
+    found = re.search(r"test_(\d+)_[^/]*$", file)
+    return int(found[1]) if found else _UNNUMBERED
 
 
 def counts(findings: Sequence[Finding]) -> dict[str, int]:

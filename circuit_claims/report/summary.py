@@ -72,7 +72,7 @@ def _named(entries: Sequence[Entry], alone: bool) -> str:
 
 
 def _count(entries: Sequence[Entry], noun: str) -> str:
-    return f"{len(entries)} {noun}{'' if len(entries) == 1 else 's'}"
+    return f"{len(entries)} {noun}s"
 
 
 def _rest(entries: Sequence[Entry], *, causes: bool) -> str:

@@ -55,11 +55,11 @@ def test_a_failed_check_of_the_instrument_is_said_to_spoil_the_rest():
 
 def test_a_cell_says_what_was_observed_and_what_is_needed():
     cells = {entry["key"]: plain.brief(entry) for entry in build(some_findings(), RUN, [MODEL])["claims"]}
-    assert cells["a/means"] == "300 %; needs > 50 %"
-    assert cells["b/means"] == "300 %; not above 1 of 1 controls"
-    assert cells["d/reproduces"] == "30 %; needs > 50 %"
+    assert cells["a/means"] == "found 300 %, needs more than 50 %"
+    assert cells["b/means"] == "found 300 %, no more than in “noise”"
+    assert cells["d/reproduces"] == "found 30 %, needs more than 50 %"
     straddling = judged("g", fractions(0.1, 0.9, 0.5, 0.3, 0.8), above(0.45))
-    assert plain.brief(one(straddling)).startswith("52 % ["), "its interval is what leaves it open"
+    assert plain.brief(one(straddling)).startswith("found 52 % ["), "its interval is what leaves it open"
 
 
 @pytest.mark.parametrize(
