@@ -179,7 +179,8 @@ def pytest_runtest_makereport(
     item.user_properties.append((PROPERTY, said(plain, session.options.root)))
     shown = mark(result)
     report.__dict__["circuit_mark"] = str(shown)  # crosses to xdist's controller with the report
-    where = (str(item.path), item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")
+    file = item.nodeid.split("::")[0]  # no place of the machine: JUnit prints it
+    where = (file, item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")
     if shown is Mark.FAILED:
         report.outcome = "failed"
         if result.evidence is not None or session.teaches(call.excinfo):

@@ -84,7 +84,7 @@ def _claim(finding: Finding, model: str | None) -> dict[str, Any]:
         "reason": verdict.reason,
         "sentence": verdict.sentence,
         "flags": flags,
-        "measurements": [_measurement(part) for part in finding.parts if part.evidence],
+        "measurements": [measurement(part) for part in finding.parts if part.evidence],
         "controls": list(verdict.contrasts),
         "figures": _figures(finding),
         "expected_parts": finding.expected,
@@ -111,7 +111,8 @@ def _recorded(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _measurement(part: Result) -> dict[str, Any]:
+def measurement(part: Result) -> dict[str, Any]:
+    """What was measured for one item, as plain data: it has evidence."""
     evidence, verdict = part.evidence, part.verdict
     assert evidence is not None
     return {

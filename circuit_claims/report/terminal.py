@@ -67,13 +67,17 @@ def render(report: Mapping[str, Any], *, width: int, colour: bool, verbose: int 
         legacy_windows=False,
     )
     claims = list(report["claims"])
-    shown = [entry for entry in claims if verbose >= 1 or not _quiet(entry)]
+    unrun = [entry for entry in claims if entry["verdict"] == "incomplete" and not entry["measurements"]]
+    shown = [e for e in claims if verbose >= 1 or not (_quiet(e) or e in unrun)]
     for model in dict.fromkeys(entry["model"] for entry in claims):
         rows = [entry for entry in shown if entry["model"] == model]
         if rows:
             _table(console, model, rows, width, verbose)
-    hidden = len(claims) - len(shown)
-    if hidden:
+    if unrun and not verbose:
+        what = "claim was not run" if len(unrun) == 1 else "claims were not run"
+        console.print(f"{len(unrun)} {what} (deselected or lost).", style="dim")
+    hidden = sum(map(_quiet, claims))
+    if hidden and not verbose:
         rest = "claim is not shown (-v shows it)" if hidden == 1 else "claims are not shown (-v shows them)"
         console.print(f"{hidden} supported {rest}.", style="dim")
     console.print(wording.count_line(report), markup=False)
