@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from circuit_claims.checking import Checked, CheckError, check
+    from circuit_claims.drawing import curve
     from circuit_claims.judge.claim import Kind, Scope, claim
-    from circuit_claims.judge.curve import curve
     from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
     from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post, resid_pre
     from circuit_claims.report.notebook import Report
@@ -30,7 +30,7 @@ _HOME = {
     "between": "circuit_claims.judge.expectation",
     "exactly": "circuit_claims.judge.expectation",
     "negligible": "circuit_claims.judge.expectation",
-    "curve": "circuit_claims.judge.curve",
+    "curve": "circuit_claims.drawing",
     "attn_out": "circuit_claims.models.sites",
     "mlp_out": "circuit_claims.models.sites",
     "resid_pre": "circuit_claims.models.sites",

@@ -442,12 +442,12 @@ class ClaimSession:
         }
 
     def _models(self) -> list[dict[str, Any]]:
-        from circuit_claims.organisms.registry import names
+        from circuit_claims.organisms.registry import about
 
         return [
             {
                 "name": name,
-                "about": names().get(name, ""),
+                "about": about(name),
                 "revision": tested.source.revision,
                 "clips": self._clips(name),
                 "record": self._records[name].path.name if name in self._records else None,

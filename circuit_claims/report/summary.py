@@ -36,7 +36,7 @@ def _model(name: str, mine: Sequence[Entry], headline: Sequence[str], *, first: 
         what = f"{whose}{_count(main, 'main finding')}"
         said = f"{_of(main, what)}{_named(main, alone)}{_rest(main, causes=False)}"
         told.append(f"{said}{_example(main) if alone else ''}")
-        told.append(_of(findings, f"all {_count(findings, 'finding')}"))
+        told += [_of(findings, f"all {_count(findings, 'finding')}")] if alone else []
     elif findings:
         what = f"{whose}{_count(findings, 'finding')}"
         told.append(f"{_of(findings, what)}{_rest(findings, causes=alone)}")

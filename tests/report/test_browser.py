@@ -1,6 +1,6 @@
 """The page in a browser, as people open it: on a phone and on a desk, light and dark, without JavaScript.
 
-Needs playwright and a Chromium, which `make browser` installs. Without, the tests are skipped; in CI they fail.
+Needs playwright and a Chromium (`make browser` installs it). Without, the tests are skipped; in CI they fail.
 """
 
 import re

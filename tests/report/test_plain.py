@@ -146,3 +146,25 @@ def test_the_command_to_run_again_has_the_tests_and_the_model():
 
 def test_a_change_within_the_digits_of_a_record_is_none():
     assert wording.change(one(finding("supported"))) == "new"
+
+
+def test_an_effect_size_is_a_sentence_in_the_unit_of_the_number():
+    measured = one(judged("a", fractions(*ONE_TO_FIVE), above(0.5)))["measurements"][0]
+    assert plain.effect(measured).startswith("100 % [47.8 %, 100 %] of 5 above 50 %; Hedges’ g from there ")
+    assert plain.effect(measured).endswith("Hodges-Lehmann +250 points")
+
+
+def test_an_artifact_is_told_by_its_parts():
+    parts = quantified("b", *[fractions(*ONE_TO_FIVE)] * 2, expectation=above(0.5))
+    entry = one(parts)
+    for part in entry["parts"]:
+        part.update(verdict="artifact", sentence="It follows from the method.")
+    entry["verdict"] = "artifact"
+    assert plain.brief(entry) == "It follows from the method."
+    assert plain.why(entry).startswith("It follows from the method. Observed 300 %")
+
+
+def test_ranges_are_of_numbers_of_one_unit():
+    entry = one(quantified("b", *[fractions(*ONE_TO_FIVE)] * 3, expectation=above(0.5)))
+    entry["measurements"][2] |= {"unit": "log ratio", "value": 0.0}
+    assert wording.observed(entry) == "300 % and x1, 3 parts, n=5"
