@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install docs claims browser test test-slow lint calibration truth-table audit mutation sample sample-again organism clean
+.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,8 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP) ## make the environment in .venv
 
+# hypothesis, where it is installed, takes a second of every session to say that it had nothing to do
 claims: $(STAMP) ## judge the paper's claims on the embedded model (reports/latest.json)
-	$(BIN)/python -m pytest claims/ $(ARGS)
+	$(BIN)/python -m pytest claims/ -p no:hypothesispytest $(ARGS)
 
 test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 	$(BIN)/ruff check .
@@ -42,6 +43,9 @@ test-slow: $(STAMP) ## the slow tests (under 30 minutes)
 
 docs: $(STAMP) ## build the pages into build/site, strictly
 	$(BIN)/python -m mkdocs build --strict
+
+pictures: $(STAMP) ## draw the pictures of the pages on verdicts, metrics and controls again
+	$(BIN)/python docs/pictures/draw.py
 
 lint: $(STAMP) ## ruff (with its fixes) and mypy
 	$(BIN)/ruff check --fix .

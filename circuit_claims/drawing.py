@@ -30,7 +30,7 @@ def curve(
     caption: str = "",
     log: bool = False,
 ) -> dict[str, Any]:
-    """A figure of a value along layers, k or frames: hand it to `judge` as `figure`.
+    """A figure of a value along layers, k or frames: hand `judge` a function that makes it.
 
     A point is a measurement (drawn with its 95 % interval over pairs), a list of measurements
     (seeds of random weights: their mean, and a band from the lowest to the highest), a number, or `None`.

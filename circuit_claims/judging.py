@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     AnyControl: TypeAlias = Sample | Sequence[Sample] | Mapping[str, Sample]
 
 
+MINUS_THRESHOLD = "minus the pair's threshold"
+"""How a measurement is called from which each pair's own threshold was taken."""
+
+
 class Judge:
     """The `judge` fixture: hand it a measurement and what is asserted of it, once a test."""
 
@@ -41,7 +45,7 @@ class Judge:
         equivalence: float = 0.05,
         positive: Mapping[str, tuple[Sample, Expectation]] | None = None,
         jitter: Sample | None = None,
-        figure: Mapping[str, Any] | None = None,
+        figure: Callable[[], Mapping[str, Any]] | None = None,
     ) -> Verdict:
         """Judge a measurement; the verdict goes to the report and decides the test's outcome.
 
@@ -55,7 +59,8 @@ class Judge:
         `jitter` is by how much the window moves each pair's value: where either fails, what rests on
         equivalence is inconclusive.
 
-        `figure` is what a person would rather look at (see `curve`); it decides nothing.
+        `figure` makes what a person would rather look at (see `curve`); it decides nothing, and is not
+        asked where a run is only judged again.
         """
         if self._done:
             raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
@@ -75,7 +80,7 @@ class Judge:
                 for name, (sample, seen) in (positive or {}).items()
             ),
             jitter=() if jitter is None else jitter.values,
-            figure=measured.figure if figure is None else figure,
+            figure=measured.figure if figure is None else figure(),
         )
         from circuit_claims.judge.verdict import decide
 
@@ -138,9 +143,7 @@ def by_pair(
     def left(values: Sequence[float]) -> tuple[float, ...]:
         return tuple(value - threshold for value, threshold in zip(values, own, strict=True))
 
-    moved = replace(
-        measured, name=f"{measured.name} minus the pair's threshold", values=left(measured.values)
-    )
+    moved = replace(measured, name=f"{measured.name} {MINUS_THRESHOLD}", values=left(measured.values))
     return (
         moved,
         make(0.0),

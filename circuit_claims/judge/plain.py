@@ -1,7 +1,7 @@
 """Results as plain JSON data: they cross from workers to the controller, and are kept in the journal."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, is_dataclass
 from math import inf
 from typing import Any
 
@@ -24,15 +24,26 @@ from circuit_claims.judge.record import Comparison, Drift, Entry
 
 def to_plain(result: Result) -> dict[str, Any]:
     """A result as JSON data: it crosses processes and is written to the journal."""
-    plain = asdict(replace(result, comparison=replace(result.comparison, entry=None)))
-    entry = result.comparison.entry
-    plain["comparison"]["entry"] = asdict(entry) if entry else None
+    plain: dict[str, Any] = _fields(result)
     seen = plain["evidence"]["positive"] if plain["evidence"] else ()
     for bounded in (plain["expectation"], plain["verdict"], *(control["expectation"] for control in seen)):
         for end in {"low", "high", "bound"} & set(bounded or ()):
             value = bounded[end]
             bounded[end] = None if value is not None and abs(value) == inf else value
     return plain
+
+
+def _fields(value: Any) -> Any:
+    """As `dataclasses.asdict`, which copies every number with care, and that is most of what there is."""
+    if value is None or isinstance(value, str | float | int):
+        return value
+    if isinstance(value, tuple | list):
+        return type(value)(_fields(inner) for inner in value)
+    if isinstance(value, Mapping):
+        return {key: _fields(inner) for key, inner in value.items()}
+    if is_dataclass(value):
+        return {field.name: _fields(getattr(value, field.name)) for field in fields(value)}
+    return value
 
 
 def from_plain(plain: Mapping[str, Any]) -> Result:
@@ -50,8 +61,8 @@ def from_plain(plain: Mapping[str, Any]) -> Result:
                 "contrasts": tuple(plain["verdict"]["contrasts"]),
             }
         ),
-        evidence=None if evidence is None else _evidence(evidence),
-        expectation=None if expectation is None else _expectation(expectation),
+        evidence=None if evidence is None else evidence_from_plain(evidence),
+        expectation=None if expectation is None else expectation_from_plain(expectation),
         comparison=Comparison(
             Drift(comparison["drift"]),
             comparison["sentence"],
@@ -81,7 +92,8 @@ def planned_from_plain(plain: Mapping[str, Any]) -> Planned:
     )
 
 
-def _evidence(plain: Mapping[str, Any]) -> Evidence:
+def evidence_from_plain(plain: Mapping[str, Any]) -> Evidence:
+    """What was observed, back from JSON data."""
     return Evidence(
         **{
             **plain,
@@ -89,7 +101,11 @@ def _evidence(plain: Mapping[str, Any]) -> Evidence:
             "clips": tuple(tuple(clips) for clips in plain["clips"]),
             "controls": tuple(_control(control) for control in plain["controls"]),
             "positive": tuple(
-                PositiveControl(seen["name"], _evidence(seen["evidence"]), _expectation(seen["expectation"]))
+                PositiveControl(
+                    seen["name"],
+                    evidence_from_plain(seen["evidence"]),
+                    expectation_from_plain(seen["expectation"]),
+                )
                 for seen in plain["positive"]
             ),
         }
@@ -108,7 +124,8 @@ def _control(plain: Mapping[str, Any]) -> Control:
     )
 
 
-def _expectation(plain: Mapping[str, Any]) -> Expectation:
+def expectation_from_plain(plain: Mapping[str, Any]) -> Expectation:
+    """What was asserted, back from JSON data, where an open end is null."""
     low, high = plain["low"], plain["high"]
     return Expectation(
         plain["words"], -inf if low is None else low, inf if high is None else high, plain["kind"]

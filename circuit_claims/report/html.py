@@ -15,7 +15,7 @@ from typing import Any
 
 from circuit_claims.judge.record import write_whole
 from circuit_claims.report import derived, front, identities, plain, rows, summary, wording
-from circuit_claims.report.maps import Frames
+from circuit_claims.report.drawn import Frames, drawn
 from circuit_claims.report.text import cleaned
 
 Anchors = dict[tuple[str, str | None], str]
@@ -24,16 +24,23 @@ Drawings = dict[tuple[str, str | None], list[tuple[Mapping[str, Any], str, bool]
 """Figures of a claim on a model: what to draw, its name on the page, and whether this is its first place."""
 
 
-def write(path: Path, report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None) -> None:
+def write(
+    path: Path,
+    report: Mapping[str, Any],
+    frames: Mapping[str, Frames] | None = None,
+    kept: Path | None = None,
+) -> None:
     """Write the page atomically; `frames` are those of each model's clips, where they are at hand."""
-    write_whole(path, render(report, frames))
+    write_whole(path, render(report, frames, kept))
 
 
-def render(report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None) -> str:
-    """The page of a report in the current version."""
+def render(
+    report: Mapping[str, Any], frames: Mapping[str, Frames] | None = None, kept: Path | None = None
+) -> str:
+    """The page of a report in the current version; `kept` is a folder of figures that were drawn before."""
     style = files("circuit_claims.report").joinpath("style.css").read_text(encoding="utf-8")
     digest = b64encode(sha256(style.encode()).digest()).decode()
-    return _filled("template.html", report, frames or {}, style=style, style_hash=digest)
+    return _filled("template.html", report, frames or {}, kept, style=style, style_hash=digest)
 
 
 def fragment(report: Mapping[str, Any]) -> str:
@@ -41,7 +48,13 @@ def fragment(report: Mapping[str, Any]) -> str:
     return _filled("fragment.html", report, {})
 
 
-def _filled(template: str, report: Mapping[str, Any], frames: Mapping[str, Frames], **more: str) -> str:
+def _filled(
+    template: str,
+    report: Mapping[str, Any],
+    frames: Mapping[str, Frames],
+    kept: Path | None = None,
+    **more: str,
+) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -56,6 +69,7 @@ def _filled(template: str, report: Mapping[str, Any], frames: Mapping[str, Frame
     environment.filters["base64"] = lambda jpeg: b64encode(jpeg).decode()
     return environment.get_template(template).render(
         **_page(cleaned(report), frames),
+        drawn=_drawn(frames, kept),
         **more,
         groups=plain.GROUPS,
         verdicts=plain.VERDICTS,
@@ -112,7 +126,6 @@ def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, 
         "by_group": by_group,
         "count_line": wording.count_line(report),
         "present": [word for word in plain.VERDICTS if any(entry["verdict"] == word for entry in claims)],
-        "drawn": _drawn(frames),
         "told_value": _told_value,
         "glance_columns": lambda some: list(
             dict.fromkeys(name for claim in some for name in claim["results"])
@@ -244,13 +257,11 @@ def _left_out(entry: wording.Entry) -> list[str]:
 # Figures ------------------------------------------------------------------------------------------------
 
 
-def _drawn(frames: Mapping[str, Frames]) -> Any:
-    """A function for the template that draws a figure as SVG; its first use imports matplotlib."""
+def _drawn(frames: Mapping[str, Frames], kept: Path | None) -> Any:
+    """A function for the template that gives a figure as SVG; drawing the first imports matplotlib."""
     from markupsafe import Markup
 
-    def drawn(figure: Mapping[str, Any], model: str | None = None) -> Markup:
-        from circuit_claims.report import figures
+    def as_svg(figure: Mapping[str, Any], model: str | None = None) -> Markup:
+        return Markup(drawn(figure, frames.get(model or "", {}), kept))
 
-        return Markup(figures.svg(figures.draw(figure, frames.get(model or "", {})), figure["title"]))
-
-    return drawn
+    return as_svg

@@ -1,16 +1,14 @@
 """A value for each token of a clip, over the clip's own frames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from circuit_claims.report.drawn import Frames
 from circuit_claims.report.style import FAINT, INK, folded, numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Frames = Mapping[tuple[str, str], Sequence[bytes]]
-"""JPEG frames of some clips, by pair and clip (``success``, ``failure``), evenly over the model's window."""
 
 
 def token_map(figure: Mapping[str, Any], frames: Frames) -> "Figure":

@@ -15,11 +15,14 @@ from typing import Any
 from circuit_claims.judge.claim import Control, Design, Evidence, Outcome
 from circuit_claims.judge.ledger import Finding, Result
 from circuit_claims.judge.record import write_whole
+from circuit_claims.report.evidence import Shared, kept
 from circuit_claims.report.text import without_places
 
 NAME = "circuit-claims/report"
 VERSION = 2
 _UNNUMBERED = 1_000_000
+_NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
+"""A list of numbers over several lines, which would be most of the file. No string holds a line's end."""
 
 
 def build(
@@ -34,13 +37,17 @@ def build(
     """
     names = _shown_names([model["name"] for model in models], root)
     findings = sorted(findings, key=_file_number)  # stable: 10 comes after 9, and not after 1
+    shared = Shared()
     report = {
         "schema": NAME,
         "version": VERSION,
         "run": dict(run),
         "models": [{**model, "name": names[model["name"]]} for model in models],
-        "claims": [_claim(finding, names.get(finding.model, finding.model) or None) for finding in findings],
+        "claims": [
+            _claim(finding, names.get(finding.model, finding.model) or None, shared) for finding in findings
+        ],
         "summary": counts(findings),
+        "shared": shared.lists,
     }
     placeless: dict[str, Any] = without_places(_rounded(report), root)
     return placeless
@@ -68,7 +75,7 @@ def _shown_names(models: Sequence[str], root: Path | None) -> dict[str, str]:
     return shown
 
 
-def _claim(finding: Finding, model: str | None) -> dict[str, Any]:
+def _claim(finding: Finding, model: str | None, shared: Shared) -> dict[str, Any]:
     claim, verdict = finding.claim, finding.verdict
     flags = sorted({flag for part in finding.parts if part.evidence for flag in part.evidence.flags})
     return {
@@ -84,7 +91,7 @@ def _claim(finding: Finding, model: str | None) -> dict[str, Any]:
         "reason": verdict.reason,
         "sentence": verdict.sentence,
         "flags": flags,
-        "measurements": [measurement(part) for part in finding.parts if part.evidence],
+        "measurements": [measurement(part, shared) for part in finding.parts if part.evidence],
         "controls": list(verdict.contrasts),
         "figures": _figures(finding),
         "expected_parts": finding.expected,
@@ -111,8 +118,8 @@ def _recorded(finding: Finding) -> dict[str, Any]:
     }
 
 
-def measurement(part: Result) -> dict[str, Any]:
-    """What was measured for one item, as plain data: it has evidence."""
+def measurement(part: Result, shared: Shared | None = None) -> dict[str, Any]:
+    """What was measured for one item, as plain data; with `shared`, all that it takes to judge it again."""
     evidence, verdict = part.evidence, part.verdict
     assert evidence is not None
     return {
@@ -131,6 +138,7 @@ def measurement(part: Result) -> dict[str, Any]:
         "undefined": dict(evidence.undefined),
         "controls": [_control(control) for control in evidence.controls],
         "effect": dict(verdict.effect) or None,
+        **({} if shared is None else {"evidence": kept(evidence, shared)}),
     }
 
 
@@ -214,4 +222,5 @@ def _rounded(value: Any) -> Any:
 
 def write(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report atomically: a killed run leaves the old one whole."""
-    write_whole(path, json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
+    write_whole(path, _NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")
