@@ -3,7 +3,6 @@
 Needs playwright and a Chromium (`make browser` installs it). Without, the tests are skipped; in CI they fail.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from reports_by_hand import a_report
 
 from circuit_claims.report import html
 from circuit_claims.report.reading import read
+from circuit_claims.report_command import frames_at_hand
 
 pytestmark = pytest.mark.slow
 if expected():  # a page that nobody opened must not look like one that passed
@@ -173,6 +173,7 @@ def test_the_sample_is_what_its_report_renders_to():
     if not SAMPLE.exists():
         pytest.skip("no sample: `make sample` writes one")
     text = SAMPLE.with_suffix(".html").read_text(encoding="utf-8")
-    frames = re.compile(r'<figure class="strip">.*?</figure>\n', re.DOTALL)
-    assert frames.search(text), "the clips were at hand"
-    assert frames.sub("", text) == frames.sub("", html.render(read(SAMPLE))), "`make sample-again` renders it"
+    report = read(SAMPLE)
+    frames = frames_at_hand(report)
+    assert any(frames.values()), "the clips are in the repository"
+    assert text == html.render(report, frames), "`make sample-again` renders it"
