@@ -190,8 +190,17 @@ class Options:
         return any(fnmatchcase(claim_id, glob) or fnmatchcase(key, glob) for glob in self.claim_globs)
 
     def again(self) -> list[str]:
-        """The options that another run of a claim has to be given too; its model is named by its report."""
-        elsewhere = ("--circuit-model", "--circuit-claim", "--circuit-report-dir", "--circuit-rejudge")
+        """The options that another run of a claim has to be given too; its model is named by its report.
+
+        Those that no verdict depends on, and that name places of this machine, are left out.
+        """
+        elsewhere = (
+            "--circuit-model",
+            "--circuit-claim",
+            "--circuit-report-dir",
+            "--circuit-cache",
+            "--circuit-rejudge",
+        )
         kept: list[str] = []
         wanted = False
         for word in self.words:

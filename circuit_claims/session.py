@@ -412,15 +412,20 @@ class ClaimSession:
                 frames[model["name"]] = frames_of(tested.pairs, figures, self.options.cache)
         return frames
 
-    def _paper(self) -> dict[str, str] | None:
+    def _paper(self) -> dict[str, Any] | None:
         """What the claims are from: `paper.toml` beside them, where there is one."""
         import tomllib
 
         file = self._record_folder().parent / "paper.toml"
         try:
             said = tomllib.loads(file.read_text(encoding="utf-8"))
-            return {"title": str(said["title"]), "identifier": str(said.get("identifier", ""))}
-        except (OSError, KeyError, ValueError):
+            headline = [str(key) for key in said.get("headline", ())]
+            return {
+                "title": str(said["title"]),
+                "identifier": str(said.get("identifier", "")),
+                **({"headline": headline} if headline else {}),
+            }
+        except (OSError, KeyError, ValueError, TypeError):
             return None
 
     def _accepted(self, finding: Finding) -> Finding:
@@ -519,12 +524,12 @@ class ClaimSession:
         return shlex.join(self.options.again())
 
     def _models(self) -> list[dict[str, Any]]:
-        from circuit_claims.organisms.registry import names
+        from circuit_claims.organisms.registry import about
 
         return [
             {
                 "name": name,
-                "about": names().get(name, ""),
+                "about": about(name),
                 "revision": tested.source.revision,
                 "clips": self._clips(name),
                 **self._held(name),
