@@ -28,7 +28,7 @@ class NotInstalledError(Exception):
 
 
 def install(version: str, folder: Path) -> Path:
-    """transformers of one version and what only it needs, in a folder for PYTHONPATH. Raises NotInstalledError."""
+    """One version and what only it needs, in a folder for PYTHONPATH. Raises NotInstalledError."""
     site = folder / version / "site"
     done = site / ".installed"
     if done.exists():

@@ -1,6 +1,7 @@
 """What a failed claim says in pytest's own output: one screen, the numbers, and how to run it again."""
 
 from circuit_claims.judge.ledger import Result
+from circuit_claims.judge.record import Drift
 from circuit_claims.report.text import visible
 
 
@@ -8,7 +9,10 @@ def failure(result: Result, rerun: str) -> str:
     """The text of a refuted or drifted claim, or of an error that explains itself."""
     claim, verdict, evidence = result.planned.claim, result.verdict, result.evidence
     part = f" ({result.planned.part})" if result.planned.part else ""
-    lines = [f"{claim.key}{part}: {verdict.outcome.value.upper()}", ""]
+    # The first line is all that pytest's summary shows: what drifted has both numbers there.
+    drifted = result.comparison.drift in (Drift.MOVED, Drift.FLIPPED)
+    said = result.comparison.sentence if drifted else verdict.outcome.value.upper()
+    lines = [f"{claim.key}{part}: {said}", ""]
     lines += [f"  claimed    {claim.statement}", f"  source     {claim.source}"]
     if result.planned.model:
         lines.append(f"  model      {result.planned.model}")
