@@ -64,6 +64,7 @@ INCOMPLETE = 10
 UNDECIDED = 11
 """The exit status of a run in which nothing was decided, or, when strict, not everything."""
 NOTED = ("torch", "transformers", "decord2", "numpy")
+"""Packages that a record notes: numbers come from them."""
 
 
 def open_session(options: Options, *, worker: bool) -> ClaimSession:
@@ -514,7 +515,7 @@ class ClaimSession:
             "pair_set": sets[0].name if sets else None,
             "pairs": len(sets[0].pairs) if sets else 0,
             "paper": self._paper(),
-            "packages": {name: _version(name) for name in NOTED},
+            "packages": {name: _version(name) for name in (*NOTED, "huggingface_hub")},
             "python": ".".join(map(str, sys.version_info[:3])),
             "started": (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "options": self._options_again(),

@@ -1,6 +1,7 @@
 """What a failed claim says in pytest's own output: one screen, the numbers, and how to run it again."""
 
 from circuit_claims.judge.ledger import Result
+from circuit_claims.judge.record import Drift
 from circuit_claims.report import plain, wording
 from circuit_claims.report.schema import measurement
 from circuit_claims.report.text import visible
@@ -11,7 +12,10 @@ def failure(result: Result, rerun: str) -> str:
     claim, verdict, evidence = result.planned.claim, result.verdict, result.evidence
     part = f" ({result.planned.part})" if result.planned.part else ""
     measured = None if evidence is None else measurement(result)
-    lines = [f"{claim.key}{part}: {verdict.outcome.value.upper()}", ""]
+    # The first line is all that pytest's summary shows: what drifted has both numbers there.
+    drifted = result.comparison.drift in (Drift.MOVED, Drift.FLIPPED)
+    said = result.comparison.sentence if drifted else verdict.outcome.value.upper()
+    lines = [f"{claim.key}{part}: {said}", ""]
     lines += [f"  claimed    {claim.statement}", f"  source     {claim.source}"]
     if result.planned.model:
         lines.append(f"  model      {result.planned.model}")

@@ -39,7 +39,9 @@ def test_all_that_can_be_said_fits_one_screen_and_ends_with_the_command():
     text = failure(full(), AGAIN)
     lines = text.splitlines()
     assert len(lines) <= 30
-    assert lines[0] == "mlp-42/means (layer=4): REFUTED"
+    assert lines[0] == f"mlp-42/means (layer=4): {full().comparison.sentence}", (
+        "pytest's summary shows this line"
+    )
     assert lines[-1] == f"  again: {AGAIN}"
 
 
