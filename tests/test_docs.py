@@ -172,7 +172,7 @@ def test_the_tutorial_installs_the_wheel(tmp_path: Path) -> None:
     helped = subprocess.run([program, "--help"], capture_output=True, text=True, env={"PATH": os.defpath})
     assert helped.returncode == 0, helped.stderr
     where = "import circuit_claims.organisms.registry as r; print(r.beside('claims'), r.beside('fixtures'))"
-    found = subprocess.run([python, "-P", "-c", where], capture_output=True, text=True, cwd=tmp_path)
+    found = subprocess.run([python, "-I", "-c", where], capture_output=True, text=True, cwd=tmp_path)
     for place in found.stdout.split():
         assert Path(place).is_relative_to(tmp_path / ".venv")
         assert Path(place).is_dir()
