@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install docs claims test test-slow lint calibration truth-table audit mutation sample sample-again organism clean
+.PHONY: help install docs pictures claims test test-slow lint calibration truth-table audit mutation sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ test-slow: $(STAMP) ## the slow tests (under 30 minutes)
 
 docs: $(STAMP) ## build the pages into build/site, strictly
 	$(BIN)/python -m mkdocs build --strict
+
+pictures: $(STAMP) ## draw the pictures of the pages on verdicts, metrics and controls again
+	$(BIN)/python docs/pictures/draw.py
 
 lint: $(STAMP) ## ruff (with its fixes) and mypy
 	$(BIN)/ruff check --fix .

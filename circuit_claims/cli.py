@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from circuit_claims import compare_command, pair_command, report_command, starting, store_command
 
@@ -24,9 +25,19 @@ USAGE = 4
 """Exit status for bad input, as pytest's."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Words that mean nothing end with 4, as all bad input does (argparse's 2 is an interrupt here)."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        dashed = [word for word in sys.argv[1:] if word.startswith("-") and os.path.lexists(word)]
+        hint = f"; write ./{dashed[0]} for the file of that name" if dashed else ""
+        self.exit(USAGE, f"{self.prog}: error: {message}{hint}\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="circuit-claims",
         description="Findings about circuits inside a model, as tests. Run them with `pytest claims/`.",
     )

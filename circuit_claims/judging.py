@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     AnyControl: TypeAlias = Sample | Sequence[Sample] | Mapping[str, Sample]
 
 
+MINUS_THRESHOLD = "minus the pair's threshold"
+"""How a measurement is called from which each pair's own threshold was taken."""
+
+
 class Judge:
     """The `judge` fixture: hand it a measurement and what is asserted of it, once a test."""
 
@@ -134,9 +138,7 @@ def by_pair(
     def left(values: Sequence[float]) -> tuple[float, ...]:
         return tuple(value - threshold for value, threshold in zip(values, own, strict=True))
 
-    moved = replace(
-        measured, name=f"{measured.name} minus the pair's threshold", values=left(measured.values)
-    )
+    moved = replace(measured, name=f"{measured.name} {MINUS_THRESHOLD}", values=left(measured.values))
     return (
         moved,
         make(0.0),

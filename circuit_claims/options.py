@@ -50,6 +50,16 @@ def add_options(group: Any) -> None:
     )
     add("--circuit-record-update", action="store_true", help="write what is found into the record")
     add("--circuit-record-add", action="store_true", help="the same, but new entries only")
+    add(
+        "--circuit-record-force",
+        action="store_true",
+        help="with --circuit-record-update: write what was judged even of a selection or an incomplete run",
+    )
+    add(
+        "--circuit-rejudge",
+        metavar="RUN.json",
+        help="judge again what a run measured, from its report: no model, no clips, no torch",
+    )
     add("--circuit-strict", action="store_true", help="an inconclusive claim that is not recorded fails (11)")
     add("--circuit-seed", type=int, default=0, metavar="N", help="seed of resampling (default: %(default)s)")
     add("--circuit-device", choices=("auto", "cpu", "cuda"), default="cpu", help="default: %(default)s")
@@ -85,6 +95,8 @@ class Options:
     """What the command line asked for."""
 
     models: tuple[str, ...]
+    models_named: bool
+    """Whether the command line named them, or they are the default."""
     pairs: str | None
     pair_globs: tuple[str, ...]
     claim_globs: tuple[str, ...]
@@ -93,6 +105,8 @@ class Options:
     record: str | None
     update: bool
     add: bool
+    force: bool
+    rejudge: Path | None
     strict: bool
     seed: int
     device: str
@@ -112,6 +126,7 @@ class Options:
         words = [str(word) for word in config.invocation_params.args]
         return cls(
             models=tuple(dict.fromkeys(value("circuit_model") or [DEFAULT_MODEL])),
+            models_named=bool(value("circuit_model")),
             pairs=value("circuit_pairs"),
             pair_globs=tuple(value("circuit_pair") or ()),
             claim_globs=tuple(value("circuit_claim") or ()),
@@ -120,6 +135,8 @@ class Options:
             record=_file(value("circuit_record"), invoked),
             update=value("circuit_record_update"),
             add=value("circuit_record_add"),
+            force=value("circuit_record_force"),
+            rejudge=invoked / value("circuit_rejudge") if value("circuit_rejudge") else None,
             strict=value("circuit_strict"),
             seed=value("circuit_seed"),
             device=value("circuit_device"),
@@ -142,7 +159,7 @@ class Options:
 
     def again(self) -> list[str]:
         """The options that another run of a claim has to be given too; its model is named by its report."""
-        elsewhere = ("--circuit-model", "--circuit-claim", "--circuit-report-dir")
+        elsewhere = ("--circuit-model", "--circuit-claim", "--circuit-report-dir", "--circuit-rejudge")
         kept: list[str] = []
         wanted = False
         for word in self.words:
@@ -163,7 +180,12 @@ def _file(record: str | None, invoked: Path) -> str | None:
 
 def _circuit_words(words: list[str]) -> list[str]:
     """The ``--circuit-*`` options among the words of a command line, with their values."""
-    flags = {"--circuit-record-update", "--circuit-record-add", "--circuit-strict"}
+    flags = {
+        "--circuit-record-update",
+        "--circuit-record-add",
+        "--circuit-record-force",
+        "--circuit-strict",
+    }
     kept: list[str] = []
     take_next = False
     for word in words:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from circuit_claims.judge.claim import Claim
+    from circuit_claims.judge.claim import Claim, Verdict
     from circuit_claims.judge.ledger import Planned, Result
-    from circuit_claims.judging import Judge
     from circuit_claims.measure.circuit import Circuit
     from circuit_claims.session import ClaimSession
 
@@ -40,10 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the claim marker and the session's book."""
     config.addinivalue_line("markers", "circuit_claim(claim): the claim that a test judges (set by @claim)")
     from circuit_claims.options import Options
-    from circuit_claims.session import ClaimSession
+    from circuit_claims.session import open_session
     from circuit_claims.toml_claims import TomlClaims
 
-    session = ClaimSession(Options.of(config), worker=hasattr(config, "workerinput"))
+    session = open_session(Options.of(config), worker=hasattr(config, "workerinput"))
     config.stash[SESSION] = session
     config.pluginmanager.register(TomlClaims(session), "circuit_claims_toml")
     if config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput"):
@@ -73,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError("\nERROR: ".join(session.faults))
         for item, claim in claims:
             item.stash[PLANNED] = _plan(item, claim)
-        session.open([item.stash[PLANNED] for item, _ in claims])
+        session.open([item.stash[PLANNED] for item, _ in claims], _is_full(config))
     except refusals as fault:
         if not session.worker:
             raise pytest.UsageError(str(fault)) from None
@@ -131,16 +130,13 @@ def circuit(request: pytest.FixtureRequest) -> Iterator[Circuit]:
 
 
 @pytest.fixture
-def judge(request: pytest.FixtureRequest) -> Judge:
+def judge(request: pytest.FixtureRequest) -> Callable[..., Verdict]:
     """``judge(measured, expectation, published=...)``: turn numbers into this claim's verdict, once."""
-    from circuit_claims.judging import Judge
-
     planned = request.node.stash.get(PLANNED, None)
     if planned is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses `judge`, but carries no @claim")
     session = request.config.stash[SESSION]
-    keep = partial(request.node.stash.__setitem__, RESULT)
-    return Judge(planned, session.options.seed, keep, session.thresholds(planned))
+    return session.judge(planned, partial(request.node.stash.__setitem__, RESULT))
 
 
 @pytest.hookimpl(wrapper=True)

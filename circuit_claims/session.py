@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,6 @@ from circuit_claims.judge.ledger import (
     Planned,
     Result,
     exit_status,
-    record_entries,
     settle,
     stale,
 )
@@ -37,19 +36,49 @@ from circuit_claims.judge.record import (
     compare,
     read_record,
     record_path,
-    write_record,
+)
+from circuit_claims.recording import (
+    ELSEWHERE,
+    Destination,
+    compared,
+    counted,
+    elsewhere,
+    refuse_if_nothing_is_compared,
+    refuse_mixing_clips,
+    refuse_what_cannot_be_recorded,
+    why_not_written,
+    widened,
+    write,
 )
 from circuit_claims.under_test import UnderTest, under_test
 
 if TYPE_CHECKING:
     from circuit_claims.measure.circuit import Circuit
     from circuit_claims.options import Options
+    from circuit_claims.report.html import Frames
 
 PAPER = "paper"
 """The record's name for claims that need no model: arithmetic on the published tables."""
+INCOMPLETE = 10
+"""The exit status of a run that is not whole, or that was to be recorded and was not."""
 UNDECIDED = 11
 """The exit status of a run in which nothing was decided, or, when strict, not everything."""
 NOTED = ("torch", "transformers", "decord2", "numpy")
+
+
+def open_session(options: Options, *, worker: bool) -> ClaimSession:
+    """The book of a run that measures, or of one that judges an earlier run again."""
+    if options.rejudge is None:
+        return ClaimSession(options, worker=worker)
+    import pytest
+
+    from circuit_claims.rejudging import RejudgingSession
+    from circuit_claims.report.reading import ReportError
+
+    try:
+        return RejudgingSession(options, worker=worker)
+    except ReportError as fault:
+        raise pytest.UsageError(str(fault)) from None
 
 
 class ClaimSession:
@@ -71,6 +100,7 @@ class ClaimSession:
         """What is wrong with the claims that are written as TOML."""
         self._tested: dict[str, UnderTest] = {}
         self._records: dict[str, Record] = {}
+        self._counts: dict[str, dict[str, int]] = {}
         self._notes: list[str] = []
         self._lost: list[str] = []
         self._closing: list[str] = []
@@ -86,8 +116,8 @@ class ClaimSession:
 
         return ManifestError, ClipError, SamplingError, ModelError, RecordError
 
-    def open(self, planned: Sequence[Planned]) -> None:
-        """Check everything that can be known before weights load.
+    def open(self, planned: Sequence[Planned], full: bool = True) -> None:
+        """Check everything that can be known before weights load; `full` is a run that leaves nothing out.
 
         Raises:
             one of `refusals()`, or a claim that two tests judge.
@@ -96,7 +126,7 @@ class ClaimSession:
         self.planned = [item for item in planned if self.options.wants(item.claim.id, item.claim.key)]
         try:
             self._find_models()
-            self._find_records()
+            self._find_records(full)
         except self.refusals():
             self.planned = []  # nothing was judged, and there is nothing to report
             raise
@@ -117,6 +147,9 @@ class ClaimSession:
         if any(item.model for item in self.planned):
             for name in self.options.models:
                 self._tested[name] = under_test(name, self.options, self._record_folder().parent)
+
+    def _model_names(self) -> list[str]:
+        return list(self._tested)
 
     def thresholds(self, planned: Planned) -> dict[str, float]:
         """What the manifest's pairs assert of a claim in place of its own number, by the pair's name."""
@@ -146,28 +179,33 @@ class ClaimSession:
                     "(-1 and 1 is usual); numbers compare with others only where theirs was the same"
                 )
 
-    def _find_records(self) -> None:
+    def _find_records(self, full: bool) -> None:
+        judged = [
+            name for name in ["", *self._model_names()] if any(item.model == name for item in self.planned)
+        ]
+        paths = {name: self._record_path(name) for name in judged}
+        refuse_what_cannot_be_recorded(self.options, paths, full)
         if self.options.record == "none":
-            if self.options.update or self.options.add:
-                raise RecordError("--circuit-record none: there is no record to write into; name a file")
             return
-        for name in ["", *self._tested]:
-            if not any(item.model == name for item in self.planned):
-                continue
-            path = self._record_path(name)
+        for name, path in paths.items():
             named = bool(self.options.record and name)
             writes = self.options.update or self.options.add
             if not path.exists() and (writes or not named):
                 continue
             record = read_record(path)
-            if self.options.update:
-                continue  # read all the same: one that cannot be is refused before anything is measured
+            if self.options.update:  # read all the same: one that cannot be is refused before measuring
+                if not full:
+                    refuse_mixing_clips(record, self._clips(name))
+                continue
+            if named and not writes:
+                mine = [item for item in self.planned if item.model == name]
+                refuse_if_nothing_is_compared(record, self._clips(name), mine)
             if record.clips and record.clips != self._clips(name):
                 self._notes.append(
                     f"{record.path.name} rests on other clips than these: {name} is judged without its record"
                 )
                 continue
-            self._records[name] = record
+            self._records[name] = widened(record, self._place())
 
     def _record_path(self, model: str) -> Path:
         """The record that was named, or the model's own beside the claims."""
@@ -221,6 +259,12 @@ class ClaimSession:
             self.store_problems |= dict.fromkeys(store.problems)
             if facts := assay.facts_so_far():
                 self.model_facts[name] = {**facts, "pixel_range": list(range_of(assay.source))}
+
+    def judge(self, planned: Planned, keep: Callable[[Result], None]) -> Callable[..., Verdict]:
+        """The `judge` fixture of one item."""
+        from circuit_claims.judging import Judge
+
+        return Judge(planned, self.options.seed, keep, self.thresholds(planned))
 
     def teaches(self, excinfo: Any) -> bool:
         """Whether an exception explains itself, so that a traceback would only hide it."""
@@ -297,9 +341,10 @@ class ClaimSession:
         from circuit_claims.report import schema
 
         findings = settle(self.planned, self.results, self._records)
-        if self.options.update or self.options.add:
-            findings = [self._accepted(finding) for finding in findings]
         missing = stale(self._records, findings) if full and not self._lost else []
+        refused = self._write_records(findings, full) if self.options.update or self.options.add else ""
+        if self.options.update or self.options.add:
+            findings = findings if refused else [self._accepted(finding) for finding in findings]
         status = exit_status(
             findings,
             self.results,
@@ -307,8 +352,10 @@ class ClaimSession:
             missing=bool(missing),
             strict=self.options.strict,
         )
-        if self.options.update or self.options.add:
-            self._write_records(findings, full)
+        if refused:
+            self._closing.append(refused)
+            status = status or INCOMPLETE
+        self._count(findings)
         run = {**self._run(seconds), "exit_status": status, "complete": not (self._lost or self.interrupted)}
         self.report = schema.build(findings, run, self._models(), self.options.root)
         path = self.options.report_dir / "latest.json"
@@ -333,22 +380,28 @@ class ClaimSession:
 
     def _rendered(self, path: Path) -> list[Path]:
         """Write what people read of the report, beside it, and where GitHub shows it."""
-        from circuit_claims.frames import frames_of
         from circuit_claims.report import github
         from circuit_claims.report.files import write_beside
 
         assert self.report is not None
-        frames = {}
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            github.add_to_summary(Path(summary), self.report)
+        kept = self.options.cache / "figures" if self.options.cache else None
+        return write_beside(path, self.report, self._frames(), kept)
+
+    def _frames(self) -> dict[str, Frames]:
+        """Frames of the clips that the figures of each model show."""
+        from circuit_claims.frames import frames_of
+
+        assert self.report is not None
+        frames: dict[str, Frames] = {}
         for model, tested in zip(self.report["models"], self._tested.values(), strict=True):
             mine = [entry for entry in self.report["claims"] if entry["model"] == model["name"]]
             figures = [figure for entry in mine for figure in entry["figures"]]
             if any(entry["measurements"] for entry in mine):
                 frames[model["name"]] = frames_of(tested.pairs, figures, self.options.cache)
-        summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if summary:
-            github.add_to_summary(Path(summary), self.report)
-        kept = self.options.cache / "figures" if self.options.cache else None
-        return write_beside(path, self.report, frames, kept)
+        return frames
 
     def _paper(self) -> dict[str, str] | None:
         """What the claims are from: `paper.toml` beside them, where there is one."""
@@ -373,38 +426,26 @@ class ClaimSession:
         """What is said after the table: losses, borderline verdicts, files written."""
         return self._closing
 
-    def _write_records(self, findings: Sequence[Finding], full: bool) -> None:
-        bad = [f for f in findings if f.verdict.outcome in (Outcome.INCOMPLETE, Outcome.ERROR)]
-        if self._lost or self.interrupted or bad or not (full or self.options.add):
-            self._closing.append(
-                "the record was not written: it takes a whole run without errors "
-                f"({len(bad)} claims incomplete or in error; "
-                "-k, -m, -x, :: and --circuit-claim leave claims out)"
+    def _write_records(self, findings: Sequence[Finding], full: bool) -> str:
+        """Write each model's record; returns why not, where the run turned out to be no whole one."""
+        refused = why_not_written(findings, bool(self._lost) or self.interrupted, self.options.force)
+        for name in () if refused else dict.fromkeys(finding.model for finding in findings):
+            self._closing += write(
+                Destination(
+                    self._record_path(name), self._record_name(name), self._clips(name), self._noted(name)
+                ),
+                [finding for finding in findings if finding.model == name],
+                add=self.options.add,
+                whole=full,
             )
-            return
-        if (self.options.pair_globs or self.options.profile != "full") and not self.options.record:
-            self._closing.append(
-                "the record was not written: it rests on all pairs; "
-                "name another file with --circuit-record for a selection of them"
-            )
-            return
-        for name in dict.fromkeys(finding.model for finding in findings):
+        return refused
+
+    def _count(self, findings: Sequence[Finding]) -> None:
+        """How much of each record this run was held against: a claim that is not compared cannot drift."""
+        for name, record in self._records.items():
             mine = [finding for finding in findings if finding.model == name]
-            path = self._record_path(name)
-            if self.options.add and path.exists() and name not in self._records:
-                self._closing.append(
-                    f"record: {os.path.relpath(path)} rests on other clips; nothing was added to it"
-                )
-                continue
-            count = write_record(
-                path,
-                model=self._record_name(name),
-                clips=self._clips(name),
-                noted=self._noted(name),
-                findings=record_entries(mine),
-                only_new=self.options.add,
-            )
-            self._closing.append(f"record: {os.path.relpath(path)} ({count} entries written)")
+            self._counts[name] = compared(record, mine)
+            self._closing.append(counted(record, self._counts[name]))
 
     def _changed(self, model: str) -> list[str]:
         """What was noted with a model's record and is otherwise now: the first place to look for a drift."""
@@ -412,19 +453,24 @@ class ClaimSession:
         if record is None:
             return []
         now = self._noted(model)
-        return [
+        changes = [
             f"{record.path.name} was written with other {key}: {was}, now {now[key]}"
             for key, was in record.noted.items()
             if now.get(key) and now[key] != was
         ]
+        if elsewhere(record, now):
+            changes.append(f"{record.path.name}: its tolerances are {ELSEWHERE:g} times as wide here")
+        return changes
+
+    def _place(self) -> dict[str, str]:
+        return {"device": _device(self.options.device), "precision": "float32"}
 
     def _noted(self, model: str) -> dict[str, str]:
         noted = {name: _version(name) for name in NOTED} if model else {}
         if model:
             noted |= {
                 "weights": str(self.model_facts.get(model, {}).get("fingerprint", ""))[:16],
-                "device": _device(self.options.device),
-                "precision": "float32",
+                **self._place(),
                 "sampling": json.dumps(dict(self._tested[model].pairs.sampling.as_dict()), sort_keys=True),
             }
         return noted
@@ -434,8 +480,7 @@ class ClaimSession:
         return {
             "circuit_claims": version("circuit-claims"),
             "seconds": seconds,
-            "device": _device(self.options.device),
-            "precision": "float32",
+            **self._place(),
             "threads": self.options.threads,
             "seed": self.options.seed,
             "profile": self.options.profile,
@@ -445,8 +490,11 @@ class ClaimSession:
             "packages": {name: _version(name) for name in NOTED},
             "python": ".".join(map(str, sys.version_info[:3])),
             "started": (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "options": shlex.join(self.options.again()),
+            "options": self._options_again(),
         }
+
+    def _options_again(self) -> str:
+        return shlex.join(self.options.again())
 
     def _models(self) -> list[dict[str, Any]]:
         from circuit_claims.organisms.registry import names
@@ -457,14 +505,23 @@ class ClaimSession:
                 "about": names().get(name, ""),
                 "revision": tested.source.revision,
                 "clips": self._clips(name),
-                "record": self._records[name].path.name if name in self._records else None,
-                "changed": self._changed(name),
+                **self._held(name),
+                "noted": self._noted(name),
+                "recorded_as": self._record_name(name),
                 "pair_set": tested.pairs.name,
                 "pairs": len(tested.pairs.pairs),
                 **self.model_facts.get(name, {}),
             }
             for name, tested in self._tested.items()
         ]
+
+    def _held(self, name: str) -> dict[str, Any]:
+        """What a model was held against, and how much of it."""
+        return {
+            "record": self._records[name].path.name if name in self._records else None,
+            "changed": self._changed(name),
+            **({"compared": self._counts[name]} if name in self._counts else {}),
+        }
 
 
 SHOWN_PROBLEMS = 5

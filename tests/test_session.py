@@ -25,6 +25,7 @@ from circuit_claims.session import ClaimSession
 def options(tmp_path: Path) -> Options:
     return Options(
         models=("organism",),
+        models_named=False,
         pairs=None,
         pair_globs=(),
         claim_globs=(),
@@ -33,6 +34,8 @@ def options(tmp_path: Path) -> Options:
         record=None,
         update=False,
         add=False,
+        force=False,
+        rejudge=None,
         strict=False,
         seed=0,
         device="cpu",

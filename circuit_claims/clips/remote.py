@@ -58,11 +58,6 @@ class RemoteClip:
             return self.cached
         _ask(self.repository, self.file, self.revision)
         from huggingface_hub import hf_hub_download
-        from tqdm import tqdm  # type: ignore[import-untyped]
-
-        class Silent(tqdm):  # type: ignore[misc]
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                super().__init__(*args, **{**kwargs, "disable": True})
 
         try:
             found = hf_hub_download(
@@ -71,11 +66,25 @@ class RemoteClip:
                 repo_type="dataset",
                 revision=self.revision,
                 etag_timeout=REACH_S,
-                tqdm_class=Silent,
+                **silently(),
             )
         except Exception as error:  # the connection broke, the disk is full: the same advice holds
             raise RemoteError(_offline(self.repository, self.file, self.revision, error)) from error
         return Path(found)
+
+
+def silently() -> dict[str, Any]:
+    """What a download is asked so that it draws no bar; huggingface_hub before 1.0 cannot be asked."""
+    from inspect import signature
+
+    from huggingface_hub import hf_hub_download
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    class Silent(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+    return {"tqdm_class": Silent} if "tqdm_class" in signature(hf_hub_download).parameters else {}
 
 
 def split(uri: str) -> tuple[str, str, str | None]:

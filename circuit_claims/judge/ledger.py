@@ -131,13 +131,15 @@ def _verdict(claim: Claim, results: Sequence[Result], expected: int) -> Verdict:
 
 
 def stale(records: Mapping[str, Record], findings: Sequence[Finding]) -> list[str]:
-    """Recorded claims that a full run did not judge, as ``model: id/kind``."""
-    judged = {(finding.model, finding.claim.key) for finding in findings}
+    """Recorded claims and parts that a full run did not judge, as ``model: id/kind part``."""
+    judged = {(finding.model, finding.claim.key, "") for finding in findings}
+    judged |= {(f.model, f.claim.key, part.planned.part) for f in findings for part in f.parts}
+    whole = {(model, key) for model, key, _ in judged}
     return sorted(
-        f"{record.model}: {key}"
+        f"{record.model}: {key} {part}".rstrip()
         for model, record in records.items()
         for key, part in record.entries
-        if not part and (model, key) not in judged
+        if (model, key, part) not in judged and (not part or (model, key) in whole)
     )
 
 

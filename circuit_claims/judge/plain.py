@@ -61,8 +61,8 @@ def from_plain(plain: Mapping[str, Any]) -> Result:
                 "contrasts": tuple(plain["verdict"]["contrasts"]),
             }
         ),
-        evidence=None if evidence is None else _evidence(evidence),
-        expectation=None if expectation is None else _expectation(expectation),
+        evidence=None if evidence is None else evidence_from_plain(evidence),
+        expectation=None if expectation is None else expectation_from_plain(expectation),
         comparison=Comparison(
             Drift(comparison["drift"]),
             comparison["sentence"],
@@ -92,7 +92,8 @@ def planned_from_plain(plain: Mapping[str, Any]) -> Planned:
     )
 
 
-def _evidence(plain: Mapping[str, Any]) -> Evidence:
+def evidence_from_plain(plain: Mapping[str, Any]) -> Evidence:
+    """What was observed, back from JSON data."""
     return Evidence(
         **{
             **plain,
@@ -100,7 +101,11 @@ def _evidence(plain: Mapping[str, Any]) -> Evidence:
             "clips": tuple(tuple(clips) for clips in plain["clips"]),
             "controls": tuple(_control(control) for control in plain["controls"]),
             "positive": tuple(
-                PositiveControl(seen["name"], _evidence(seen["evidence"]), _expectation(seen["expectation"]))
+                PositiveControl(
+                    seen["name"],
+                    evidence_from_plain(seen["evidence"]),
+                    expectation_from_plain(seen["expectation"]),
+                )
                 for seen in plain["positive"]
             ),
         }
@@ -119,7 +124,8 @@ def _control(plain: Mapping[str, Any]) -> Control:
     )
 
 
-def _expectation(plain: Mapping[str, Any]) -> Expectation:
+def expectation_from_plain(plain: Mapping[str, Any]) -> Expectation:
+    """What was asserted, back from JSON data, where an open end is null."""
     low, high = plain["low"], plain["high"]
     return Expectation(
         plain["words"], -inf if low is None else low, inf if high is None else high, plain["kind"]

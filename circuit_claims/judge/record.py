@@ -281,13 +281,13 @@ def write_record(
             if entry.verdict is Outcome.SUPPORTED and "reason" in kept:
                 kept.remove("reason")
             line = tomlkit.inline_table()
-            line.update({**_fields(entry), **{name: said[name] for name in kept}})
+            line.update({**_fields(entry), **_own_tolerance(said), **{name: said[name] for name in kept}})
             home[part] = line
         else:
             if only_new and "verdict" in home:
                 continue
             reason = entry.reason or str(home.get("reason", ""))
-            fields = _fields(entry)
+            fields = {**_fields(entry), **_own_tolerance(home)}
             if entry.verdict is not Outcome.SUPPORTED:
                 fields["reason"] = reason
             for name in ("verdict", "why", "estimate", "bound", "tolerance", "reason"):
@@ -309,6 +309,16 @@ def _fields(entry: Entry) -> dict[str, Any]:
         if value is not None:
             fields[name] = float(f"{value:.6g}")
     return fields
+
+
+def _own_tolerance(said: Mapping[str, Any]) -> dict[str, float]:
+    """The tolerance that a person gave an entry: one that no unit's default makes of its estimate."""
+    tolerance, estimate = said.get("tolerance"), said.get("estimate")
+    if tolerance is None:
+        return {}
+    units = ("fraction", "count", "log ratio", "ratio")
+    defaults = [default_tolerance(unit, estimate) for unit in units]
+    return {} if any(isclose(tolerance, one, rel_tol=1e-5) for one in defaults) else {"tolerance": tolerance}
 
 
 def write_whole(path: Path, text: str) -> None:

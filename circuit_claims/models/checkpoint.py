@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from circuit_claims.clips.remote import silently
 from circuit_claims.models.source import ModelError, ModelSource
 
 CONFIG = "config.json"
@@ -153,11 +154,6 @@ def _download(hub_name: str, revision: str | None, *, local_only: bool) -> Path 
     """Configuration, preprocessing and weights; None when the weights are not there as safetensors."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-    from tqdm import tqdm  # type: ignore[import-untyped]
-
-    class Silent(tqdm):  # type: ignore[misc]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "disable": True})
 
     def fetch(file: str) -> Path | None:
         try:
@@ -167,7 +163,7 @@ def _download(hub_name: str, revision: str | None, *, local_only: bool) -> Path 
                 revision=revision,
                 local_files_only=local_only,
                 etag_timeout=REACH_S,
-                tqdm_class=Silent,
+                **silently(),
             )
         except LocalEntryNotFoundError:
             if local_only:

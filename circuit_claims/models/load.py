@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from torch import Tensor
 from circuit_claims.models.checkpoint import CONFIG, PREPROCESSOR, fingerprint, locate, read_json
 from circuit_claims.models.residual import ResidualModel
 from circuit_claims.models.source import ModelError, ModelSource, ReinitKind, parse_source
-from circuit_claims.models.vivit import vivit_residual
+from circuit_claims.models.vivit import NEWER_NAMES, vivit_residual
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,10 +45,12 @@ class Architecture:
     model: str
     processor: str
     residual: Callable[..., ResidualModel]
+    newer_names: Mapping[str, str]
+    """Patterns of the names that weights have in later versions, and what they are in older ones."""
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "vivit": Architecture("VivitForVideoClassification", "VivitImageProcessor", vivit_residual),
+    "vivit": Architecture("VivitForVideoClassification", "VivitImageProcessor", vivit_residual, NEWER_NAMES),
 }
 """By `model_type` in config.json."""
 
@@ -89,18 +92,23 @@ def _architecture(name: str, model_type: object) -> Architecture:
 
 
 def _trained(source: ModelSource, folder: Path, architecture: Architecture) -> Any:
-    """Hugging Face's `from_pretrained`, which renames the weights of older versions."""
+    """Hugging Face's `from_pretrained`, which renames the weights of older versions but not of newer."""
     import transformers
 
+    read = partial(
+        getattr(transformers, architecture.model).from_pretrained,
+        str(folder),
+        use_safetensors=True,
+        local_files_only=True,
+        dtype=torch.float32,
+        attn_implementation="sdpa",
+        output_loading_info=True,
+    )
     try:
-        model, info = getattr(transformers, architecture.model).from_pretrained(
-            str(folder),
-            use_safetensors=True,
-            local_files_only=True,
-            dtype=torch.float32,
-            attn_implementation="sdpa",
-            output_loading_info=True,
-        )
+        model, info = read()
+        if info["missing_keys"]:
+            renamed, found = read(key_mapping=dict(architecture.newer_names))
+            model, info = (model, info) if found["missing_keys"] else (renamed, found)
     except Exception as error:  # a truncated file, a wrong shape, a configuration that it rejects
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(

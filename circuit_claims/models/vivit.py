@@ -4,8 +4,8 @@ A write is a chain of the model's own modules, applied one after another to the 
 anew and no weight is changed, with one exception that `identity.py` holds against the whole: the attention of
 the last block at the tokens that are read (`AttentionParts`), for which Hugging Face has no entry point.
 
-transformers 5 keeps the residual out of its modules. In transformers 4 `encoder.layer[i].output` *adds* the
-residual, so the MLP's own write ends at `output.dense`: a table for it is a table, not a branch.
+transformers 5.9 keeps the residual out of its modules. Before, `encoder.layer[i].output` *adds* the residual,
+so the MLP's own write ends at `output.dense`: a table of its own, not a branch.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class VivitTable:
 
 
 TABLES = {
-    "transformers 5": VivitTable(
+    "transformers 5.9": VivitTable(
         embeddings="vivit.embeddings",
         blocks="vivit.layers",
         attention=("layernorm_before", "attention"),
@@ -85,7 +85,28 @@ TABLES = {
         final_norm="vivit.layernorm",
         classifier="classifier",
     ),
+    "transformers 4.56 to 5.8": VivitTable(
+        embeddings="vivit.embeddings",
+        blocks="vivit.encoder.layer",
+        attention=("layernorm_before", "attention"),
+        # `output` itself adds the residual: its sum is `resid_post`, and the write ends at its `dense`.
+        mlp=("layernorm_after", "intermediate", "output.dense"),
+        parts=AttentionParts("attention.query", "attention.key", "attention.value", "output.dense"),
+        final_norm="vivit.layernorm",
+        classifier="classifier",
+    ),
 }
+
+NEWER_NAMES = {
+    r"^vivit\.layers\.(\d+)\.attention\.q_proj\.": r"vivit.encoder.layer.\1.attention.attention.query.",
+    r"^vivit\.layers\.(\d+)\.attention\.k_proj\.": r"vivit.encoder.layer.\1.attention.attention.key.",
+    r"^vivit\.layers\.(\d+)\.attention\.v_proj\.": r"vivit.encoder.layer.\1.attention.attention.value.",
+    r"^vivit\.layers\.(\d+)\.attention\.o_proj\.": r"vivit.encoder.layer.\1.attention.output.dense.",
+    r"^vivit\.layers\.(\d+)\.mlp\.fc1\.": r"vivit.encoder.layer.\1.intermediate.dense.",
+    r"^vivit\.layers\.(\d+)\.mlp\.fc2\.": r"vivit.encoder.layer.\1.output.dense.",
+    r"^vivit\.layers\.(\d+)\.layernorm": r"vivit.encoder.layer.\1.layernorm",
+}
+"""The names that weights have in transformers 5.9, as in the embedded models' files, and had before."""
 
 
 def vivit_residual(
@@ -200,7 +221,8 @@ def _heads(chain: list[nn.Module], parts: AttentionParts) -> Heads:
     *norms, attention = chain
     query, key, value = (attention.get_submodule(path) for path in (parts.query, parts.key, parts.value))
     output: Any = attention.get_submodule(parts.output)
-    config: Any = attention.config
+    # In transformers 4 the module that holds the maps (`attention.attention`) has it, not the one around it.
+    config: Any = attention.get_submodule(parts.query.rpartition(".")[0]).config
     n_heads = config.num_attention_heads
 
     def split(flat: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ string names a place of the machine that it was written on.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -14,10 +15,13 @@ from typing import Any
 from circuit_claims.judge.claim import Control, Design, Evidence, Outcome
 from circuit_claims.judge.ledger import Finding, Result
 from circuit_claims.judge.record import write_whole
+from circuit_claims.report.evidence import Shared, kept
 from circuit_claims.report.text import without_places
 
 NAME = "circuit-claims/report"
 VERSION = 2
+_NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
+"""A list of numbers over several lines, which would be most of the file. No string holds a line's end."""
 
 
 def build(
@@ -31,13 +35,17 @@ def build(
     Files under `root` are named from there; of other paths only the last name is kept.
     """
     names = _shown_names([model["name"] for model in models], root)
+    shared = Shared()
     report = {
         "schema": NAME,
         "version": VERSION,
         "run": dict(run),
         "models": [{**model, "name": names[model["name"]]} for model in models],
-        "claims": [_claim(finding, names.get(finding.model, finding.model) or None) for finding in findings],
+        "claims": [
+            _claim(finding, names.get(finding.model, finding.model) or None, shared) for finding in findings
+        ],
         "summary": counts(findings),
+        "shared": shared.lists,
     }
     placeless: dict[str, Any] = without_places(_rounded(report), root)
     return placeless
@@ -58,7 +66,7 @@ def _shown_names(models: Sequence[str], root: Path | None) -> dict[str, str]:
     return shown
 
 
-def _claim(finding: Finding, model: str | None) -> dict[str, Any]:
+def _claim(finding: Finding, model: str | None, shared: Shared) -> dict[str, Any]:
     claim, verdict = finding.claim, finding.verdict
     flags = sorted({flag for part in finding.parts if part.evidence for flag in part.evidence.flags})
     return {
@@ -74,7 +82,7 @@ def _claim(finding: Finding, model: str | None) -> dict[str, Any]:
         "reason": verdict.reason,
         "sentence": verdict.sentence,
         "flags": flags,
-        "measurements": [_measurement(part) for part in finding.parts if part.evidence],
+        "measurements": [_measurement(part, shared) for part in finding.parts if part.evidence],
         "controls": list(verdict.contrasts),
         "figures": _figures(finding),
         "expected_parts": finding.expected,
@@ -101,7 +109,7 @@ def _recorded(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _measurement(part: Result) -> dict[str, Any]:
+def _measurement(part: Result, shared: Shared) -> dict[str, Any]:
     evidence, verdict = part.evidence, part.verdict
     assert evidence is not None
     return {
@@ -120,6 +128,7 @@ def _measurement(part: Result) -> dict[str, Any]:
         "undefined": dict(evidence.undefined),
         "controls": [_control(control) for control in evidence.controls],
         "effect": dict(verdict.effect) or None,
+        "evidence": kept(evidence, shared),
     }
 
 
@@ -203,4 +212,5 @@ def _rounded(value: Any) -> Any:
 
 def write(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report atomically: a killed run leaves the old one whole."""
-    write_whole(path, json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
+    write_whole(path, _NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from circuit_claims.models.load import ModelError, ModelSource, load, parse_source
 from circuit_claims.models.residual import ResidualModel, run
+from circuit_claims.models.vivit import NEWER_NAMES
 
 
 def logits(model: ResidualModel) -> torch.Tensor:
@@ -43,6 +45,23 @@ def test_a_saved_model_comes_back_bit_for_bit(vivit: Callable[..., Any], saved: 
 def test_shards_load_as_one_file_does(vivit: Callable[..., Any], saved: Callable[..., Path]) -> None:
     whole, shards = saved(vivit(), "whole"), saved(vivit(), "shards", max_shard_size="20KB")
     assert torch.equal(logits(load_folder(whole)), logits(load_folder(shards)))
+
+
+def test_the_names_for_older_versions_are_those_that_hugging_face_saves(
+    vivit: Callable[..., Any], saved: Callable[..., Path]
+) -> None:
+    """It writes the older names itself, so that files can be read by all versions."""
+
+    def older(name: str) -> str:
+        for pattern, called in NEWER_NAMES.items():
+            name = re.sub(pattern, called, name)
+        return name
+
+    hf_model = vivit()
+    held = {older(name): tensor for name, tensor in hf_model.state_dict().items()}
+    written = load_file(saved(hf_model) / "model.safetensors")
+    assert held.keys() == written.keys() != hf_model.state_dict().keys()
+    assert all(torch.equal(held[name], tensor) for name, tensor in written.items())
 
 
 def test_float16_weights_compute_in_float32(vivit: Callable[..., Any], saved: Callable[..., Path]) -> None:

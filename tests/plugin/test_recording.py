@@ -1,5 +1,8 @@
 """Writing records: whole runs only, into the folder beside the claims, and never over what cannot be read."""
 
+import re
+import shutil
+
 import pytest
 
 from circuit_claims.judge.claim import Outcome
@@ -42,26 +45,57 @@ def test_an_update_keeps_a_persons_reason(claims):
     assert (entry.estimate, entry.reason) == (-3.0, "known since March")
 
 
-@pytest.mark.parametrize(
-    "selection",
-    [
-        ["-k", "supported or refuted"],
-        ["-m", "not slow"],
-        ["-x"],
-        ["--circuit-claim", "*"],
-        ["claims/test_claims.py"],
-        ["--deselect", "claims/test_claims.py::test_supported"],
-        ["--circuit-profile", "smoke"],
-        ["--circuit-pair", "golf*"],
-    ],
-    ids=" ".join,
-)
-def test_an_update_of_a_selection_is_refused(claims, selection):
+SELECTIONS = [
+    ["-k", "supported or refuted"],
+    ["-m", "not slow"],
+    ["-x"],
+    ["--circuit-claim", "*"],
+    ["claims/test_claims.py"],
+    ["--deselect", "claims/test_claims.py::test_supported"],
+    ["--circuit-profile", "smoke"],
+    ["--circuit-pair", "golf*"],
+]
+
+
+@pytest.mark.parametrize("selection", SELECTIONS, ids=" ".join)
+def test_an_update_of_a_selection_is_refused_before_anything_is_judged(claims, selection):
     claims.each_ends_in("supported", "refuted")
     path = claims.record(before := REFUTED)
     result = claims.run("--circuit-record-update", *selection)
-    result.stdout.fnmatch_lines(["*the record was not written*"])
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --circuit-record-update*; *--circuit-record*"])
     assert path.read_text().endswith(before)
+    assert not claims.reports.exists()
+
+
+@pytest.mark.parametrize("selection", SELECTIONS, ids=" ".join)
+def test_a_selection_is_written_when_forced(claims, selection):
+    claims.each_ends_in("supported", "refuted")
+    path = claims.record(REFUTED.replace("-3.0", "-9.0"))
+    assert claims.run("--circuit-record-update", "--circuit-record-force", *selection).ret == 0
+    assert read_record(path).entries["refuted/reproduces", ""].estimate == -3.0
+
+
+def test_a_forced_update_leaves_the_other_entries_and_says_so(claims):
+    claims.each_ends_in("supported", "refuted")
+    path = claims.record(
+        REFUTED.replace("-3.0", "-9.0")
+        + '[claims."gone/reproduces"]\nverdict = "supported"\nestimate = 7.0\n'
+        + '[claims."supported/reproduces"]\nverdict = "refuted"\nestimate = 8.0\n'
+    )
+    result = claims.run("--circuit-record-update", "--circuit-record-force", "-k", "refuted")
+    result.stdout.fnmatch_lines(
+        ["record: *paper.toml keeps 2 that this run did not judge (gone/*, supported/*); take out by hand *"]
+    )
+    entries = read_record(path).entries
+    assert [entries[f"{id}/reproduces", ""].estimate for id in ("refuted", "gone", "supported")] == [-3, 7, 8]
+
+
+def test_force_alone_is_refused(claims):
+    claims.each_ends_in("supported")
+    result = claims.run("--circuit-record-force")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --circuit-record-force goes with --circuit-record-update: *"])
 
 
 def test_an_update_of_a_run_with_errors_is_refused(claims):
@@ -72,6 +106,26 @@ def test_an_update_of_a_run_with_errors_is_refused(claims):
         ["*not written: it takes a whole run without errors (1 claims incomplete or*"]
     )
     assert list((claims.folder / "recorded").iterdir()) == []
+
+
+def test_a_forced_update_writes_what_was_judged_and_no_error(claims):
+    claims.each_ends_in("supported", "error")
+    assert claims.run("--circuit-record-update", "--circuit-record-force").ret == 1
+    assert set(read_record(claims.folder / "recorded" / "paper.toml").entries) == {
+        ("supported/reproduces", "")
+    }
+
+
+def test_an_update_that_could_not_be_written_is_no_success(claims):
+    """Parts that something else took away are known at the end only."""
+    claims.write(
+        '@says("all", each="n")\n@pytest.mark.parametrize("n", [0, 1])\n'
+        "def test_all(judge, n):\n    if n:\n        pytest.skip('elsewhere')\n"
+        "    judge(sample(*SUPPORTED), above(0))\n"
+    )
+    result = claims.run("--circuit-record-update")
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["*the record was not written: *1 claims incomplete*"])
 
 
 def test_add_writes_new_entries_only(claims):
@@ -105,6 +159,58 @@ def test_a_record_that_cannot_be_read_is_refused_before_anything_is_judged(claim
     result.stdout.no_fnmatch_line("*test_claims.py .*")
     assert path.read_text().endswith(broken)
     assert not claims.reports.exists()
+
+
+def test_an_update_keeps_a_persons_tolerance_and_no_default(claims):
+    claims.each_ends_in("supported", "refuted")
+    path = claims.record(
+        REFUTED.replace("-3.0", "-3.2\ntolerance = 0.5")
+        + '[claims."supported/reproduces"]\nverdict = "supported"\nestimate = 9.0\ntolerance = 0.09\n'
+    )
+    claims.run("--circuit-record-update")
+    entries = read_record(path).entries
+    assert entries["refuted/reproduces", ""].tolerance == 0.5
+    assert entries["supported/reproduces", ""].tolerance == 0.005
+
+
+# How far a run is held against its record ---------------------------------------------------------------
+
+
+def test_a_run_says_how_much_of_its_record_it_was_held_against(claims):
+    claims.each_ends_in("supported", "refuted", "inconclusive")
+    claims.run("--circuit-record-update")
+    claims.run().stdout.fnmatch_lines(["compared 3 of 3 recorded claims with paper.toml"])
+    claims.run("-k", "refuted").stdout.fnmatch_lines(["compared 1 of 3 recorded claims with paper.toml"])
+    claims.each_ends_in("supported", "refuted", "error", "not applicable")
+    result = claims.run()
+    result.stdout.fnmatch_lines(
+        ["compared 2 of 3 recorded claims with paper.toml; 2 of this run are not in it"]
+    )
+
+
+def test_a_recorded_claim_that_no_test_judges_fails_a_full_run(claims):
+    claims.each_ends_in("supported", "refuted")
+    claims.run("--circuit-record-update")
+    claims.each_ends_in("supported")
+    result = claims.run()
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["recorded, but not judged by this full run: paper: refuted/reproduces"])
+    assert claims.run("-k", "supported").ret == 0
+
+
+def test_a_recorded_part_that_no_test_judges_fails_a_full_run(claims):
+    def over(n):
+        claims.write(
+            f'@says("all", each="n")\n@pytest.mark.parametrize("n", range({n}))\n'
+            "def test_all(judge, n):\n    judge(sample(*SUPPORTED), above(0))\n"
+        )
+
+    over(3)
+    claims.run("--circuit-record-update")
+    over(2)
+    result = claims.run()
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["recorded, but not judged by this full run: paper: all/reproduces n=2"])
 
 
 # Records of models --------------------------------------------------------------------------------------
@@ -150,3 +256,60 @@ def test_smoke_takes_one_pair_an_action_with_its_controls(on_models):
     on_models.run(*on_models.options(), "--circuit-profile", "smoke")
     assert on_models.report["run"]["pairs"] == 4
     assert on_models.entry("growth")["measurements"][0]["by_pair"].keys() == {"bowling-0", "golf-0"}
+
+
+def test_two_models_are_not_written_into_one_record(on_models, tmp_path):
+    both = on_models.options(on_models.world.model, on_models.world.other)
+    for how in ("--circuit-record-update", "--circuit-record-add"):
+        result = on_models.run(*both, how, f"--circuit-record={tmp_path / 'one.toml'}")
+        assert result.ret == 4
+        result.stderr.fnmatch_lines(["ERROR: *one.toml: *tiny and *other cannot both be recorded there; *"])
+    assert not (tmp_path / "one.toml").exists()
+
+
+def test_a_named_record_that_has_nothing_to_compare_is_refused_before_weights_load(on_models, tmp_path):
+    on_models.run(*on_models.options(), "--circuit-record-update")
+    named = f"--circuit-record={on_models.folder / 'recorded' / 'tiny.toml'}"
+    shutil.rmtree(on_models.reports)
+    result = on_models.run(*on_models.options(), named, "--circuit-pair", "golf-*")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        ["ERROR: *tiny.toml: it rests on other clips than these, so nothing would be *"]
+    )
+    on_models.write('@says("new")\ndef test_new(circuit, judge):\n    judge(circuit.closure(), below(1))\n')
+    result = on_models.run(*on_models.options(), named)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        ["ERROR: *tiny.toml: it has none of this run's claims (*others), so nothing *"]
+    )
+    assert not on_models.reports.exists()
+
+
+def test_another_device_is_compared_with_wider_tolerances_and_says_so(on_models):
+    on_models.run(*on_models.options(), "--circuit-record-update")
+    path = on_models.folder / "recorded" / "tiny.toml"
+    text = path.read_text()
+    (estimate,) = re.findall(r'claims."growth/reproduces".*?\nestimate = (\S+)', text, re.S)[:1]
+    tolerance = float(re.findall(r'claims."growth/reproduces".*?\ntolerance = (\S+)', text, re.S)[0])
+
+    def moved_by(tolerances, device):
+        changed = text.replace(
+            f"\nestimate = {estimate}\n", f"\nestimate = {float(estimate) + tolerances * tolerance}\n"
+        )
+        assert changed != text
+        path.write_text(changed.replace('device = "cpu"', f'device = "{device}"'))
+        result = on_models.run(*on_models.options())
+        return result, on_models.entry("growth")["record"]
+
+    assert moved_by(3, "cpu")[1]["drift"] == "moved"
+    result, held = moved_by(3, "cuda")
+    assert result.ret == 0
+    assert (held["drift"], held["tolerance"]) == ("as recorded", pytest.approx(4 * tolerance, rel=1e-5))
+    result.stdout.fnmatch_lines(
+        [
+            "tiny.toml was written with other device: cuda, now cpu",
+            "tiny.toml: its tolerances are 4 times as wide here",
+        ]
+    )
+    result, held = moved_by(5, "cuda")
+    assert (result.ret, held["drift"]) == (1, "moved"), "compared all the same"
