@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install docs pictures claims test test-slow lint calibration truth-table audit mutation sample sample-again organism clean
+.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation matrix sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,15 @@ test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
+
+browser: $(STAMP) ## a Chromium for the tests of reports, where there is none (Debian's as root, else playwright's)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \
+	  apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core && exit 0; \
+	fi; \
+	$(BIN)/python -m playwright install chromium || \
+	echo "no Chromium could be installed: browser tests are skipped, and fail where CI is set" >&2
 
 test-slow: $(STAMP) ## the slow tests (under 30 minutes)
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal $(ARGS)
@@ -67,6 +76,10 @@ mutation: $(STAMP) ## mutants of judge/ and recovery.py; starts where it stopped
 	$(BIN)/python tests/mutants.py
 
 SAMPLE := --circuit-model organism --circuit-model organism-outcome --circuit-model planted:paper-like
+MATRIX := 4.56.2 5.4.0 5.23.0
+matrix: $(STAMP) ## the embedded model under old and new transformers: docs/transformers.md (10 to 20 minutes)
+	$(BIN)/python benchmarks/transformers_versions.py build/transformers docs/transformers.md $(MATRIX)
+
 sample: $(STAMP) ## judge three models and write reports/sample/ and its picture (5 to 15 minutes)
 	-$(BIN)/python -m pytest claims/ $(SAMPLE) --circuit-report-dir reports/sample -q --tb=no
 	rm -f reports/sample/.journal.jsonl

@@ -133,7 +133,12 @@ def _refusing(
 ) -> int:
     """Run a command; a fault of the user's input is a line, not a traceback."""
     try:
-        return run(options)
+        status = run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except faults as fault:
         print(fault, file=sys.stderr)
         return USAGE

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from circuit_claims.models.precision import MEMORY
 
 if TYPE_CHECKING:
     import pytest
@@ -77,6 +80,21 @@ def add_options(group: Any) -> None:
         "(default: %(default)s)",
     )
     add(
+        "--circuit-precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="float32",
+        help="auto: bfloat16 where the hardware has it and the first pair's recoveries agree with float32's "
+        "within 0.2 points (default: %(default)s, whose numbers are the same on every machine)",
+    )
+    add(
+        "--circuit-memory",
+        type=_bytes,
+        default=MEMORY,
+        metavar="SIZE",
+        help="for the patched states of one sweep, such as 512MiB; a longer sweep goes in parts (default: "
+        f"{MEMORY // 2**30}GiB)",
+    )
+    add(
         "--circuit-cache",
         metavar="DIR|off",
         help="where measurements are kept (default: .circuit-cache/ in the root directory)",
@@ -93,6 +111,14 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads: give 1 or more")
     return int(text)
+
+
+def _bytes(text: str) -> int:
+    """``512MiB`` or ``4GiB`` in bytes."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])i?B?", text.strip(), re.IGNORECASE)
+    if not found or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory: give one such as 512MiB or 4GiB")
+    return int(float(found[1]) * 2 ** {"m": 20, "g": 30}[found[2].lower()])
 
 
 @dataclass(frozen=True)
@@ -118,6 +144,10 @@ class Options:
     seed: int
     device: str
     threads: int
+    precision: str
+    """As asked for: `auto`, `float32` or `bfloat16`."""
+    memory: int
+    """Bytes for the patched states of one sweep."""
     cache: Path | None
     progress: str
     root: Path
@@ -149,6 +179,8 @@ class Options:
             seed=value("circuit_seed"),
             device=value("circuit_device"),
             threads=value("circuit_threads"),
+            precision=value("circuit_precision"),
+            memory=value("circuit_memory"),
             cache=None
             if cache == "off"
             else Path(cache).absolute()
@@ -166,8 +198,17 @@ class Options:
         return any(fnmatchcase(claim_id, glob) or fnmatchcase(key, glob) for glob in self.claim_globs)
 
     def again(self) -> list[str]:
-        """The options that another run of a claim has to be given too; its model is named by its report."""
-        elsewhere = ("--circuit-model", "--circuit-claim", "--circuit-report-dir", "--circuit-rejudge")
+        """The options that another run of a claim has to be given too; its model is named by its report.
+
+        Those that no verdict depends on, and that name places of this machine, are left out.
+        """
+        elsewhere = (
+            "--circuit-model",
+            "--circuit-claim",
+            "--circuit-report-dir",
+            "--circuit-cache",
+            "--circuit-rejudge",
+        )
         kept: list[str] = []
         wanted = False
         for word in self.words:

@@ -178,7 +178,8 @@ def pytest_runtest_makereport(
     item.user_properties.append((PROPERTY, said(plain, session.options.root)))
     shown = mark(result)
     report.__dict__["circuit_mark"] = str(shown)  # crosses to xdist's controller with the report
-    where = (str(item.path), item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")
+    file = item.nodeid.split("::")[0]  # no place of the machine: JUnit prints it
+    where = (file, item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")
     if shown is Mark.FAILED:
         report.outcome = "failed"
         if result.evidence is not None or session.teaches(call.excinfo):
@@ -254,14 +255,14 @@ class _Book:
             for line in self._session.closing_lines():
                 terminalreporter.write_line(line)
             return
-        from circuit_claims.report.terminal import render
+        from circuit_claims.report.terminal import PIPED, render
 
         writer = self._config.get_terminal_writer()
         terminalreporter.write_sep("=", "circuit claims")
         terminalreporter.write(
             render(
                 self._session.report,
-                width=writer.fullwidth if writer.hasmarkup else 120,
+                width=writer.fullwidth if writer.hasmarkup else PIPED,
                 colour=writer.hasmarkup,
                 verbose=self._config.get_verbosity(),
             )

@@ -65,6 +65,7 @@ INCOMPLETE = 10
 UNDECIDED = 11
 """The exit status of a run in which nothing was decided, or, when strict, not everything."""
 NOTED = ("torch", "transformers", "decord2", "numpy")
+"""Packages that a record notes: numbers come from them."""
 
 
 def open_session(options: Options, *, worker: bool) -> ClaimSession:
@@ -258,7 +259,15 @@ class ClaimSession:
         quiet = self.worker or self.options.progress == "off"
         with Decoder() as decoder, progress(quiet, capture, reporter) as advance:
             store = Store(self.options.cache)
-            bench = Bench(store, decoder, device, self.options.threads, advance)
+            bench = Bench(
+                store,
+                decoder,
+                device,
+                self.options.threads,
+                advance,
+                precision=self.options.precision,
+                memory=self.options.memory,
+            )
             assay = self._assay(name, bench)
             yield Circuit(assay)
             self.store_problems |= dict.fromkeys(store.problems)
@@ -388,6 +397,7 @@ class ClaimSession:
             self._closing.append(_undecided(findings))
         self._closing += self._notes
         self._closing += self._unusual_pixels()
+        self._closing += self._precisions()
         self._closing += dict.fromkeys(self._unused_thresholds())
         self._closing += [change for name in self._records for change in self._changed(name)]
         self._closing.append(f"report: {', '.join(os.path.relpath(file) for file in written)}")
@@ -418,15 +428,20 @@ class ClaimSession:
                 frames[model["name"]] = frames_of(tested.pairs, figures, self.options.cache)
         return frames
 
-    def _paper(self) -> dict[str, str] | None:
+    def _paper(self) -> dict[str, Any] | None:
         """What the claims are from: `paper.toml` beside them, where there is one."""
         import tomllib
 
         file = self._record_folder().parent / "paper.toml"
         try:
             said = tomllib.loads(file.read_text(encoding="utf-8"))
-            return {"title": str(said["title"]), "identifier": str(said.get("identifier", ""))}
-        except (OSError, KeyError, ValueError):
+            headline = [str(key) for key in said.get("headline", ())]
+            return {
+                "title": str(said["title"]),
+                "identifier": str(said.get("identifier", "")),
+                **({"headline": headline} if headline else {}),
+            }
+        except (OSError, KeyError, ValueError, TypeError):
             return None
 
     def _accepted(self, finding: Finding) -> Finding:
@@ -478,7 +493,20 @@ class ClaimSession:
         return changes
 
     def _place(self) -> dict[str, str]:
-        return {"device": _device(self.options.device), "precision": "float32"}
+        """Where numbers come from; what `auto` took is known once a model has been measured."""
+        from circuit_claims.models.precision import bfloat16_unit
+
+        device, precision = _device(self.options.device), self.options.precision
+        if precision == "auto" and not bfloat16_unit(device):
+            precision = "float32"
+        took = {facts["precision"] for facts in self.model_facts.values() if "precision" in facts}
+        return {"device": device, "precision": took.pop() if len(took) == 1 else precision}
+
+    def _precisions(self) -> Iterator[str]:
+        """What each model was computed in, and why, where that was asked for."""
+        for name, facts in self.model_facts.items():
+            if self.options.precision != "float32" and "precision" in facts:
+                yield f"{name}: computed in {facts['precision']}: {facts['precision_why']}"
 
     def _noted(self, model: str) -> dict[str, str]:
         noted = {name: _version(name) for name in NOTED} if model else {}
@@ -502,7 +530,7 @@ class ClaimSession:
             "pair_set": sets[0].name if sets else None,
             "pairs": len(sets[0].pairs) if sets else 0,
             "paper": self._paper(),
-            "packages": {name: _version(name) for name in NOTED},
+            "packages": {name: _version(name) for name in (*NOTED, "huggingface_hub")},
             "python": ".".join(map(str, sys.version_info[:3])),
             "started": (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "options": self._options_again(),
@@ -512,12 +540,12 @@ class ClaimSession:
         return shlex.join(self.options.again())
 
     def _models(self) -> list[dict[str, Any]]:
-        from circuit_claims.organisms.registry import names
+        from circuit_claims.organisms.registry import about
 
         return [
             {
                 "name": name,
-                "about": names().get(name, ""),
+                "about": about(name),
                 "revision": tested.source.revision,
                 "clips": self._clips(name),
                 **self._held(name),

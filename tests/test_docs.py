@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from circuit_claims import cli
 from circuit_claims.judge.claim import Outcome
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.recovery import METRICS
@@ -171,7 +172,7 @@ def test_the_tutorial_installs_the_wheel(tmp_path: Path) -> None:
     helped = subprocess.run([program, "--help"], capture_output=True, text=True, env={"PATH": os.defpath})
     assert helped.returncode == 0, helped.stderr
     where = "import circuit_claims.organisms.registry as r; print(r.beside('claims'), r.beside('fixtures'))"
-    found = subprocess.run([python, "-P", "-c", where], capture_output=True, text=True, cwd=tmp_path)
+    found = subprocess.run([python, "-I", "-c", where], capture_output=True, text=True, cwd=tmp_path)
     for place in found.stdout.split():
         assert Path(place).is_relative_to(tmp_path / ".venv")
         assert Path(place).is_dir()
@@ -208,6 +209,30 @@ def test_what_is_not_run_can_be_read(page: Path) -> None:
         tomllib.loads(block)
     for block in blocks(page, "sh"):
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+
+
+def test_the_readme_names_commands_and_options_that_there_are() -> None:
+    """They are too slow to run here; the pages' own commands are run above."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in set(re.findall(r"^    circuit-claims (\w+)", text, re.MULTILINE)):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([command, "--help"])
+        assert ended.value.code == 0, command
+    helped = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help", str(ROOT / "claims")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    ).stdout
+    for option in set(re.findall(r"--circuit-[a-z-]+", text)):
+        assert f"{option}=" in helped or f"{option} " in helped or f"{option}\n" in helped, option
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"(?:^    |`|\$ )make ([a-z-]+)", text, re.MULTILINE)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / link).exists(), link
+    for code in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        compile(code, "README.md", "exec")
 
 
 def test_the_pages_are_read_as_they_are_meant() -> None:

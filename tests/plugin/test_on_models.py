@@ -261,3 +261,46 @@ def test_a_killed_run_goes_on_where_it_was(on_models):
     assert without_times(on_models.report) == without_times(expected)
     assert on_models.measured() == {"facts": 1, "sweep": 12, "trace": 6}
     assert {path: path.read_bytes() for path in kept} == kept, "what was measured is not measured again"
+
+
+def test_the_precision_and_what_decided_it_are_told(on_models, monkeypatch):
+    on_models.run(*on_models.options())
+    exact = values(on_models, "mlp-forward")
+    result = on_models.run(*on_models.options(), "--circuit-precision", "bfloat16")
+    result.stdout.fnmatch_lines(
+        ["circuit-claims: * · cpu bfloat16 · *", "*computed in bfloat16: as asked for"]
+    )
+    rounded = values(on_models, "mlp-forward")
+    assert rounded != exact
+    assert all(abs(rounded[pair] - exact[pair]) < 0.1 for pair in exact)
+    # A machine without the hardware says so, and measures nothing that float32 has measured.
+    monkeypatch.setattr("circuit_claims.models.precision.CPUINFO", Path("none"))
+    monkeypatch.setattr("circuit_claims.measure.assay.bfloat16_unit", lambda _device: "")
+    result = on_models.run(*on_models.options(), "--circuit-precision", "auto")
+    result.stdout.fnmatch_lines(["*computed in float32: this cpu multiplies no bfloat16 in hardware"])
+    assert values(on_models, "mlp-forward") == exact
+
+
+@pytest.mark.parametrize(("allowed", "took"), [(1.0, "bfloat16"), (0.0, "float32")])
+def test_auto_takes_what_agrees_on_the_first_pair(on_models, monkeypatch, allowed, took):
+    monkeypatch.setattr("circuit_claims.measure.assay.bfloat16_unit", lambda _device: "AMX")
+    monkeypatch.setattr("circuit_claims.measure.assay.AGREEMENT", allowed)
+    result = on_models.run(*on_models.options(), "--circuit-precision", "auto")
+    result.stdout.fnmatch_lines([f"*computed in {took}: *recoveries of * differ by at most *"])
+    assert on_models.measured()["agreement"] == 1
+    assert on_models.report["run"]["precision"] == took
+
+
+@pytest.mark.parametrize("size", ["7", "0MiB", "much"])
+def test_an_amount_of_memory_that_is_none_is_refused(on_models, size):
+    result = on_models.run(*on_models.options(), "--circuit-memory", size)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*'{size}' is no amount of memory: give one such as 512MiB or 4GiB"])
+
+
+def test_too_little_memory_is_an_error_of_each_claim_that_says_what_would_do(on_models):
+    result = on_models.run(*on_models.options(), "--circuit-memory", "0.01MiB", "--circuit-cache", "off")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["*no room for one patched state; --circuit-memory 1MiB is the least that would do*"]
+    )

@@ -39,7 +39,9 @@ def test_all_that_can_be_said_fits_one_screen_and_ends_with_the_command():
     text = failure(full(), AGAIN)
     lines = text.splitlines()
     assert len(lines) <= 30
-    assert lines[0] == "mlp-42/means (layer=4): REFUTED"
+    assert lines[0] == f"mlp-42/means (layer=4): {full().comparison.sentence}", (
+        "pytest's summary shows this line"
+    )
     assert lines[-1] == f"  again: {AGAIN}"
 
 
@@ -49,14 +51,17 @@ def test_all_that_can_be_said_fits_one_screen_and_ends_with_the_command():
         "claimed    An MLP recovers 42 %.",
         "source     E3 section 4.4",
         "model      organism",
-        "found      Recovery is 3 [1.04, 4.96], n = 5, but it is no more than in control 0",
+        "found      Refuted, because the number is not about the outcome: it is not shown to be more than in "
+        "“control 0”,",
+        "Observed 300 % [103.7 %, 496.3 %] n=5; the claim needs more than 50 %.",
+        "measured   recovery: 300 % [103.7 %, 496.3 %] n=5",
         "record     recorded supported, now refuted (recorded 0.6123, now 3)",
         "reason on record: seen in March",
-        "asserted   > 0.5",
-        "published  0.5441",
+        "asserted   > 50 %",
+        "published  54.4 %",
         "patch      mlp_out 4",
         "flag       inert readout",
-        "minus control 4: 0 [0, 0]",
+        "minus control 4: +0 points [+0, +0]",
     ],
 )
 def test_it_says(said):
@@ -85,4 +90,4 @@ def test_a_contrast_without_bounds_can_be_told():
     observed = evidence(ONE_TO_FIVE, controls=(control([0.0] * 5, design=Design.SEEDS, name="random"),))
     flipped = Comparison(Drift.FLIPPED, "recorded supported, now inconclusive")
     result = Result(planned(claim), decide(claim, observed, above(0.5)), observed, above(0.5), flipped)
-    assert "minus random: 3 [unbounded]" in failure(result, AGAIN)
+    assert "minus random: +300 points [unbounded]" in failure(result, AGAIN)
