@@ -59,6 +59,11 @@ def add_options(group: Any) -> None:
         help="with --circuit-record-update: write what was judged even of a selection or an incomplete run",
     )
     add(
+        "--circuit-plan",
+        action="store_true",
+        help="say what would be measured and about how long that takes, by claim, and judge nothing",
+    )
+    add(
         "--circuit-rejudge",
         metavar="RUN.json",
         help="judge again what a run measured, from its report: no model, no clips, no torch",
@@ -133,6 +138,8 @@ class Options:
     add: bool
     force: bool
     rejudge: Path | None
+    plan: bool
+    """Whether to say how long it takes, in place of doing it."""
     strict: bool
     seed: int
     device: str
@@ -167,6 +174,7 @@ class Options:
             add=value("circuit_record_add"),
             force=value("circuit_record_force"),
             rejudge=invoked / value("circuit_rejudge") if value("circuit_rejudge") else None,
+            plan=_plan(config),
             strict=value("circuit_strict"),
             seed=value("circuit_seed"),
             device=value("circuit_device"),
@@ -214,6 +222,26 @@ class Options:
         return shlex.join(["pytest", planned.nodeid, *self.words])
 
 
+def _plan(config: pytest.Config) -> bool:
+    """Whether ``--circuit-plan`` is given; refuses what it cannot go together with."""
+    if not config.getoption("circuit_plan"):
+        return False
+    for option, why in (
+        ("numprocesses", "-n: rates are measured in one process"),
+        ("circuit_rejudge", "--circuit-rejudge: it measures nothing, so there is nothing to plan"),
+        (
+            "circuit_record_update",
+            "--circuit-record-update: it judges nothing, so there is nothing to record",
+        ),
+        ("circuit_record_add", "--circuit-record-add: it judges nothing, so there is nothing to record"),
+    ):
+        if config.getoption(option, None):
+            import pytest
+
+            raise pytest.UsageError(f"--circuit-plan does not go with {why}")
+    return True
+
+
 def _file(record: str | None, invoked: Path) -> str | None:
     """A record as the user named it, from where the user stands; `none` is no file."""
     return record if record in (None, "none") else str(invoked / record)
@@ -225,6 +253,7 @@ def _circuit_words(words: list[str]) -> list[str]:
         "--circuit-record-update",
         "--circuit-record-add",
         "--circuit-record-force",
+        "--circuit-plan",
         "--circuit-strict",
     }
     kept: list[str] = []

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -143,8 +144,10 @@ def judge(request: pytest.FixtureRequest) -> Callable[..., Verdict]:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Know when a test is still running: a subtest's report is made then, and is no verdict."""
     item.stash[CALLING] = True
+    planned = item.stash.get(PLANNED, None)
     try:
-        return (yield)
+        with item.config.stash[SESSION].asking(planned) if planned else nullcontext():
+            return (yield)
     finally:
         item.stash[CALLING] = False
 
@@ -249,6 +252,8 @@ class _Book:
         if self._session.refused:
             terminalreporter.write_line(f"ERROR: {self._session.refused}", red=True)
         if self._session.report is None:
+            for line in self._session.closing_lines():
+                terminalreporter.write_line(line)
             return
         from circuit_claims.report.terminal import PIPED, render
 

@@ -53,6 +53,7 @@ from circuit_claims.recording import (
 from circuit_claims.under_test import UnderTest, under_test
 
 if TYPE_CHECKING:
+    from circuit_claims.measure.assay import Assay, Bench
     from circuit_claims.measure.circuit import Circuit
     from circuit_claims.options import Options
     from circuit_claims.report.drawn import Frames
@@ -68,7 +69,11 @@ NOTED = ("torch", "transformers", "decord2", "numpy")
 
 
 def open_session(options: Options, *, worker: bool) -> ClaimSession:
-    """The book of a run that measures, or of one that judges an earlier run again."""
+    """The book of a run that measures, that only plans to, or that judges an earlier run again."""
+    if options.plan:
+        from circuit_claims.planning import PlanningSession
+
+        return PlanningSession(options, worker=worker)
     if options.rejudge is None:
         return ClaimSession(options, worker=worker)
     import pytest
@@ -244,7 +249,7 @@ class ClaimSession:
     def circuit(self, name: str, capture: Any, reporter: Any) -> Iterator[Circuit]:
         """The circuit of one model: opened when the first claim asks, closed before the next model."""
         from circuit_claims.clips.decode import Decoder
-        from circuit_claims.measure.assay import Assay, Bench
+        from circuit_claims.measure.assay import Bench
         from circuit_claims.measure.circuit import Circuit
         from circuit_claims.measure.store import Store
         from circuit_claims.models.pixels import range_of
@@ -263,11 +268,21 @@ class ClaimSession:
                 precision=self.options.precision,
                 memory=self.options.memory,
             )
-            assay = Assay(self._tested[name].source, self._tested[name].pairs, bench)
+            assay = self._assay(name, bench)
             yield Circuit(assay)
             self.store_problems |= dict.fromkeys(store.problems)
             if facts := assay.facts_so_far():
                 self.model_facts[name] = {**facts, "pixel_range": list(range_of(assay.source))}
+
+    def _assay(self, name: str, bench: Bench) -> Assay:
+        from circuit_claims.measure.assay import Assay
+
+        return Assay(self._tested[name].source, self._tested[name].pairs, bench)
+
+    @contextmanager
+    def asking(self, planned: Planned) -> Iterator[None]:  # noqa: ARG002
+        """Around the test of one item: what it asks for is this claim's."""
+        yield
 
     def judge(self, planned: Planned, keep: Callable[[Result], None]) -> Callable[..., Verdict]:
         """The `judge` fixture of one item."""

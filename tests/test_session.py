@@ -36,6 +36,7 @@ def options(tmp_path: Path) -> Options:
         add=False,
         force=False,
         rejudge=None,
+        plan=False,
         strict=False,
         seed=0,
         device="cpu",
