@@ -53,8 +53,9 @@ def test_a_refuted_claim_fails_with_its_numbers_and_no_traceback(claims):
         [
             "refuted/reproduces: REFUTED",
             "  claimed    The statement of refuted.",
-            "  found      Refuted, because the number lies elsewhere. Observed -300 % "
-            "[[]-496.3 %, -103.7 %[]] n=5; the claim needs more than 0 %.",
+            "  found      Refuted, because the number lies elsewhere. Observed -300 % *needs more than 0 %.",
+            "  measured   recovery: -300 % [[]-496.3 %, -103.7 %[]] n=5",
+            "  asserted   > 0 %",
             "  again: pytest claims/test_claims.py::test_refuted",
         ]
     )
