@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install docs claims test test-slow lint calibration truth-table audit mutation matrix what-ci-catches sample sample-again organism clean
+.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation matrix what-ci-catches sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,8 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP) ## make the environment in .venv
 
+# ARGS="-n 0": in one process. Hypothesis, where it is installed, takes a second of every session to say that it had nothing to do
 claims: $(STAMP) ## judge the paper's claims on the embedded model (reports/latest.json)
-	$(BIN)/python -m pytest claims/ $(ARGS)
+	$(BIN)/python -m pytest claims/ -p no:hypothesispytest -n $(WORKERS) $(ARGS)
 
 test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 	$(BIN)/ruff check .
@@ -28,11 +30,23 @@ test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
 
+browser: $(STAMP) ## a Chromium for the tests of reports, where there is none (Debian's as root, else playwright's)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \
+	  apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core && exit 0; \
+	fi; \
+	$(BIN)/python -m playwright install chromium || \
+	echo "no Chromium could be installed: browser tests are skipped, and fail where CI is set" >&2
+
 test-slow: $(STAMP) ## the slow tests (under 30 minutes)
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal $(ARGS)
 
 docs: $(STAMP) ## build the pages into build/site, strictly
 	$(BIN)/python -m mkdocs build --strict
+
+pictures: $(STAMP) ## draw the pictures of the pages on verdicts, metrics and controls again
+	$(BIN)/python docs/pictures/draw.py
 
 lint: $(STAMP) ## ruff (with its fixes) and mypy
 	$(BIN)/ruff check --fix .

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from circuit_claims.checking import Checked, CheckError, check
+    from circuit_claims.drawing import curve
     from circuit_claims.judge.claim import Kind, Scope, claim
     from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
     from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post, resid_pre
@@ -29,6 +30,7 @@ _HOME = {
     "between": "circuit_claims.judge.expectation",
     "exactly": "circuit_claims.judge.expectation",
     "negligible": "circuit_claims.judge.expectation",
+    "curve": "circuit_claims.drawing",
     "attn_out": "circuit_claims.models.sites",
     "mlp_out": "circuit_claims.models.sites",
     "resid_pre": "circuit_claims.models.sites",
@@ -50,6 +52,7 @@ __all__ = [
     "between",
     "check",
     "claim",
+    "curve",
     "exactly",
     "mlp_out",
     "negligible",

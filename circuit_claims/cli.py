@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from circuit_claims import compare_command, pair_command, report_command, starting
+from circuit_claims import compare_command, pair_command, report_command, starting, store_command
 
-COMMANDS = {"compare": compare_command, "init": starting, "pair": pair_command, "report": report_command}
+COMMANDS = {
+    "compare": compare_command,
+    "init": starting,
+    "pair": pair_command,
+    "report": report_command,
+    "store": store_command,
+}
 """Each has `add_parser`, `run`, and `faults`: what is wrong with the user's input, and explains itself."""
 USAGE = 4
 """Exit status for bad input, as pytest's."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Words that mean nothing end with 4, as all bad input does (argparse's 2 is an interrupt here)."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        dashed = [word for word in sys.argv[1:] if word.startswith("-") and os.path.lexists(word)]
+        hint = f"; write ./{dashed[0]} for the file of that name" if dashed else ""
+        self.exit(USAGE, f"{self.prog}: error: {message}{hint}\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="circuit-claims",
         description="Findings about circuits inside a model, as tests. Run them with `pytest claims/`.",
     )
@@ -116,7 +133,12 @@ def _refusing(
 ) -> int:
     """Run a command; a fault of the user's input is a line, not a traceback."""
     try:
-        return run(options)
+        status = run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except faults as fault:
         print(fault, file=sys.stderr)
         return USAGE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from circuit_claims.judge.claim import Control, Design, Evidence, PositiveControl, Verdict
 from circuit_claims.judge.ledger import Planned, Result
@@ -45,6 +45,7 @@ class Judge:
         equivalence: float = 0.05,
         positive: Mapping[str, tuple[Sample, Expectation]] | None = None,
         jitter: Sample | None = None,
+        figure: Callable[[], Mapping[str, Any]] | None = None,
     ) -> Verdict:
         """Judge a measurement; the verdict goes to the report and decides the test's outcome.
 
@@ -57,6 +58,9 @@ class Judge:
         `positive` are measurements that must be as expected for "nothing was seen" to mean anything, and
         `jitter` is by how much the window moves each pair's value: where either fails, what rests on
         equivalence is inconclusive.
+
+        `figure` makes what a person would rather look at (see `curve`); it decides nothing, and is not
+        asked where a run is only judged again.
         """
         if self._done:
             raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
@@ -76,6 +80,7 @@ class Judge:
                 for name, (sample, seen) in (positive or {}).items()
             ),
             jitter=() if jitter is None else jitter.values,
+            figure=measured.figure if figure is None else figure(),
         )
         from circuit_claims.judge.verdict import decide
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from circuit_claims.models.precision import MEMORY
 
 if TYPE_CHECKING:
     import pytest
@@ -56,6 +59,11 @@ def add_options(group: Any) -> None:
         help="with --circuit-record-update: write what was judged even of a selection or an incomplete run",
     )
     add(
+        "--circuit-plan",
+        action="store_true",
+        help="say what would be measured and about how long that takes, by claim, and judge nothing",
+    )
+    add(
         "--circuit-rejudge",
         metavar="RUN.json",
         help="judge again what a run measured, from its report: no model, no clips, no torch",
@@ -70,6 +78,21 @@ def add_options(group: Any) -> None:
         metavar="N",
         help="torch's threads in each process; more than one is slower on a busy machine "
         "(default: %(default)s)",
+    )
+    add(
+        "--circuit-precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="float32",
+        help="auto: bfloat16 where the hardware has it and the first pair's recoveries agree with float32's "
+        "within 0.2 points (default: %(default)s, whose numbers are the same on every machine)",
+    )
+    add(
+        "--circuit-memory",
+        type=_bytes,
+        default=MEMORY,
+        metavar="SIZE",
+        help="for the patched states of one sweep, such as 512MiB; a longer sweep goes in parts (default: "
+        f"{MEMORY // 2**30}GiB)",
     )
     add(
         "--circuit-cache",
@@ -90,6 +113,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _bytes(text: str) -> int:
+    """``512MiB`` or ``4GiB`` in bytes."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])i?B?", text.strip(), re.IGNORECASE)
+    if not found or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory: give one such as 512MiB or 4GiB")
+    return int(float(found[1]) * 2 ** {"m": 20, "g": 30}[found[2].lower()])
+
+
 @dataclass(frozen=True)
 class Options:
     """What the command line asked for."""
@@ -107,10 +138,16 @@ class Options:
     add: bool
     force: bool
     rejudge: Path | None
+    plan: bool
+    """Whether to say how long it takes, in place of doing it."""
     strict: bool
     seed: int
     device: str
     threads: int
+    precision: str
+    """As asked for: `auto`, `float32` or `bfloat16`."""
+    memory: int
+    """Bytes for the patched states of one sweep."""
     cache: Path | None
     progress: str
     root: Path
@@ -137,10 +174,13 @@ class Options:
             add=value("circuit_record_add"),
             force=value("circuit_record_force"),
             rejudge=invoked / value("circuit_rejudge") if value("circuit_rejudge") else None,
+            plan=_plan(config),
             strict=value("circuit_strict"),
             seed=value("circuit_seed"),
             device=value("circuit_device"),
             threads=value("circuit_threads"),
+            precision=value("circuit_precision"),
+            memory=value("circuit_memory"),
             cache=None
             if cache == "off"
             else Path(cache).absolute()
@@ -158,8 +198,17 @@ class Options:
         return any(fnmatchcase(claim_id, glob) or fnmatchcase(key, glob) for glob in self.claim_globs)
 
     def again(self) -> list[str]:
-        """The options that another run of a claim has to be given too; its model is named by its report."""
-        elsewhere = ("--circuit-model", "--circuit-claim", "--circuit-report-dir", "--circuit-rejudge")
+        """The options that another run of a claim has to be given too; its model is named by its report.
+
+        Those that no verdict depends on, and that name places of this machine, are left out.
+        """
+        elsewhere = (
+            "--circuit-model",
+            "--circuit-claim",
+            "--circuit-report-dir",
+            "--circuit-cache",
+            "--circuit-rejudge",
+        )
         kept: list[str] = []
         wanted = False
         for word in self.words:
@@ -173,6 +222,26 @@ class Options:
         return shlex.join(["pytest", planned.nodeid, *self.words])
 
 
+def _plan(config: pytest.Config) -> bool:
+    """Whether ``--circuit-plan`` is given; refuses what it cannot go together with."""
+    if not config.getoption("circuit_plan"):
+        return False
+    for option, why in (
+        ("numprocesses", "-n: rates are measured in one process"),
+        ("circuit_rejudge", "--circuit-rejudge: it measures nothing, so there is nothing to plan"),
+        (
+            "circuit_record_update",
+            "--circuit-record-update: it judges nothing, so there is nothing to record",
+        ),
+        ("circuit_record_add", "--circuit-record-add: it judges nothing, so there is nothing to record"),
+    ):
+        if config.getoption(option, None):
+            import pytest
+
+            raise pytest.UsageError(f"--circuit-plan does not go with {why}")
+    return True
+
+
 def _file(record: str | None, invoked: Path) -> str | None:
     """A record as the user named it, from where the user stands; `none` is no file."""
     return record if record in (None, "none") else str(invoked / record)
@@ -184,6 +253,7 @@ def _circuit_words(words: list[str]) -> list[str]:
         "--circuit-record-update",
         "--circuit-record-add",
         "--circuit-record-force",
+        "--circuit-plan",
         "--circuit-strict",
     }
     kept: list[str] = []

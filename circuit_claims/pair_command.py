@@ -155,11 +155,12 @@ def _list(manifest: Path, _options: argparse.Namespace) -> int:
 def rows(pairs: Any) -> None:
     """Print the pairs of a set as a table."""
     from circuit_claims.cli import print_table
+    from circuit_claims.clips.errors import shown
 
+    said = [
+        (p.name, p.control or p.kind, p.action, p.positive.path.name, p.negative.path.name)
+        for p in pairs.pairs
+    ]
     print_table(
-        ("pair", "kind", "action", "success", "failure"),
-        [
-            (p.name, p.control or p.kind, p.action, p.positive.path.name, p.negative.path.name)
-            for p in pairs.pairs
-        ],
+        ("pair", "kind", "action", "success", "failure"), [tuple(shown(word) for word in row) for row in said]
     )

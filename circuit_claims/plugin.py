@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -143,8 +144,10 @@ def judge(request: pytest.FixtureRequest) -> Callable[..., Verdict]:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Know when a test is still running: a subtest's report is made then, and is no verdict."""
     item.stash[CALLING] = True
+    planned = item.stash.get(PLANNED, None)
     try:
-        return (yield)
+        with item.config.stash[SESSION].asking(planned) if planned else nullcontext():
+            return (yield)
     finally:
         item.stash[CALLING] = False
 
@@ -175,7 +178,8 @@ def pytest_runtest_makereport(
     item.user_properties.append((PROPERTY, said(plain, session.options.root)))
     shown = mark(result)
     report.__dict__["circuit_mark"] = str(shown)  # crosses to xdist's controller with the report
-    where = (str(item.path), item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")
+    file = item.nodeid.split("::")[0]  # no place of the machine: JUnit prints it
+    where = (file, item.reportinfo()[1] or 0, f"{shown}: {result.verdict.sentence}")
     if shown is Mark.FAILED:
         report.outcome = "failed"
         if result.evidence is not None or session.teaches(call.excinfo):
@@ -248,15 +252,17 @@ class _Book:
         if self._session.refused:
             terminalreporter.write_line(f"ERROR: {self._session.refused}", red=True)
         if self._session.report is None:
+            for line in self._session.closing_lines():
+                terminalreporter.write_line(line)
             return
-        from circuit_claims.report.terminal import render
+        from circuit_claims.report.terminal import PIPED, render
 
         writer = self._config.get_terminal_writer()
         terminalreporter.write_sep("=", "circuit claims")
         terminalreporter.write(
             render(
                 self._session.report,
-                width=writer.fullwidth if writer.hasmarkup else 120,
+                width=writer.fullwidth if writer.hasmarkup else PIPED,
                 colour=writer.hasmarkup,
                 verbose=self._config.get_verbosity(),
             )
@@ -289,6 +295,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output["circuit_refused"] = book.refused
         output["circuit_planned"] = json.dumps([asdict(planned) for planned in book.planned])
         output["circuit_models"] = json.dumps(book.model_facts)
+        output["circuit_problems"] = list(book.store_problems)
 
 
 class _Workers:
@@ -304,4 +311,8 @@ class _Workers:
             self._session.lost_worker(str(error or "a worker ended without handing over its plan"))
             return
         self._session.refused = self._session.refused or output["circuit_refused"]
-        self._session.take_plan(json.loads(output["circuit_planned"]), json.loads(output["circuit_models"]))
+        self._session.take_plan(
+            json.loads(output["circuit_planned"]),
+            json.loads(output["circuit_models"]),
+            output["circuit_problems"],
+        )

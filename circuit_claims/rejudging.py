@@ -253,6 +253,7 @@ class Again:
         equivalence: float = 0.05,
         positive: Mapping[str, tuple[Any, Expectation]] | None = None,
         jitter: Any = None,
+        figure: Any = None,  # noqa: ARG002
     ) -> Verdict:
         """As `judging.Judge`; the measurements are those of the run."""
         evidence, asserted = self._recorded.evidence, self._recorded.expectation

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from circuit_claims.report.terminal import header, render
 
     report = read(options.run)
-    frames = _frames(report, options.circuit_pairs)
+    frames = frames_at_hand(report, options.circuit_pairs)
     terminal = sys.stdout.isatty()
     print(header(report))
     print(render(report, width=_width(terminal), colour=terminal, verbose=options.verbose), end="")
@@ -56,10 +56,12 @@ def run(options: argparse.Namespace) -> int:
 def _width(terminal: bool) -> int:
     import shutil
 
-    return shutil.get_terminal_size().columns if terminal else 120
+    from circuit_claims.report.terminal import PIPED
+
+    return shutil.get_terminal_size().columns if terminal else PIPED
 
 
-def _frames(report: Mapping[str, Any], manifest: str | None) -> dict[str, Any]:
+def frames_at_hand(report: Mapping[str, Any], manifest: str | None = None) -> dict[str, Any]:
     """Frames of the clips that the report rests on, of models whose clips are at hand."""
     from circuit_claims.clips.errors import ManifestError
     from circuit_claims.clips.pairs import load_pairs

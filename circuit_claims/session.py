@@ -53,9 +53,10 @@ from circuit_claims.recording import (
 from circuit_claims.under_test import UnderTest, under_test
 
 if TYPE_CHECKING:
+    from circuit_claims.measure.assay import Assay, Bench
     from circuit_claims.measure.circuit import Circuit
     from circuit_claims.options import Options
-    from circuit_claims.report.html import Frames
+    from circuit_claims.report.drawn import Frames
 
 PAPER = "paper"
 """The record's name for claims that need no model: arithmetic on the published tables."""
@@ -68,7 +69,11 @@ NOTED = ("torch", "transformers", "decord2", "numpy")
 
 
 def open_session(options: Options, *, worker: bool) -> ClaimSession:
-    """The book of a run that measures, or of one that judges an earlier run again."""
+    """The book of a run that measures, that only plans to, or that judges an earlier run again."""
+    if options.plan:
+        from circuit_claims.planning import PlanningSession
+
+        return PlanningSession(options, worker=worker)
     if options.rejudge is None:
         return ClaimSession(options, worker=worker)
     import pytest
@@ -95,6 +100,8 @@ class ClaimSession:
         self.interrupted = False
         self.refused = ""
         """Why a worker refused its input; the controller says it and exits with 4."""
+        self.store_problems: dict[str, None] = {}
+        """What was wrong with entries of the store, or kept none from being written: each once."""
         self.faults: list[str] = []
         """What is wrong with the claims that are written as TOML."""
         self._tested: dict[str, UnderTest] = {}
@@ -242,7 +249,7 @@ class ClaimSession:
     def circuit(self, name: str, capture: Any, reporter: Any) -> Iterator[Circuit]:
         """The circuit of one model: opened when the first claim asks, closed before the next model."""
         from circuit_claims.clips.decode import Decoder
-        from circuit_claims.measure.assay import Assay, Bench
+        from circuit_claims.measure.assay import Bench
         from circuit_claims.measure.circuit import Circuit
         from circuit_claims.measure.store import Store
         from circuit_claims.models.pixels import range_of
@@ -251,11 +258,31 @@ class ClaimSession:
         device = _device(self.options.device)
         quiet = self.worker or self.options.progress == "off"
         with Decoder() as decoder, progress(quiet, capture, reporter) as advance:
-            bench = Bench(Store(self.options.cache), decoder, device, self.options.threads, advance)
-            assay = Assay(self._tested[name].source, self._tested[name].pairs, bench)
+            store = Store(self.options.cache)
+            bench = Bench(
+                store,
+                decoder,
+                device,
+                self.options.threads,
+                advance,
+                precision=self.options.precision,
+                memory=self.options.memory,
+            )
+            assay = self._assay(name, bench)
             yield Circuit(assay)
+            self.store_problems |= dict.fromkeys(store.problems)
             if facts := assay.facts_so_far():
                 self.model_facts[name] = {**facts, "pixel_range": list(range_of(assay.source))}
+
+    def _assay(self, name: str, bench: Bench) -> Assay:
+        from circuit_claims.measure.assay import Assay
+
+        return Assay(self._tested[name].source, self._tested[name].pairs, bench)
+
+    @contextmanager
+    def asking(self, planned: Planned) -> Iterator[None]:  # noqa: ARG002
+        """Around the test of one item: what it asks for is this claim's."""
+        yield
 
     def judge(self, planned: Planned, keep: Callable[[Result], None]) -> Callable[..., Verdict]:
         """The `judge` fixture of one item."""
@@ -315,8 +342,14 @@ class ClaimSession:
     def _journal(self) -> Any:
         return self.options.report_dir / ".journal.jsonl"
 
-    def take_plan(self, planned: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
-        """Book what a worker collected, and the facts of the models that it opened."""
+    def take_plan(
+        self,
+        planned: Sequence[Mapping[str, Any]],
+        facts: Mapping[str, Any],
+        problems: Sequence[str] = (),
+    ) -> None:
+        """Book what a worker collected, the facts of the models that it opened, and its store's problems."""
+        self.store_problems |= dict.fromkeys(problems)
         if not self.planned and planned:
             self.open([planned_from_plain(item) for item in planned])
         self.model_facts.update({name: f for name, f in facts.items() if f})
@@ -353,6 +386,7 @@ class ClaimSession:
         schema.write(path, self.report)
         written = [path, *self._rendered(path)]
         self._closing += [f"lost: {why}" for why in self._lost]
+        self._closing += _some([f"store: {problem}" for problem in self.store_problems])
         self._closing += [f"recorded, but not judged by this full run: {claim}" for claim in missing]
         self._closing += [
             f"warning: {f.model} {f.claim.key}: {f.comparison.sentence}"
@@ -363,6 +397,7 @@ class ClaimSession:
             self._closing.append(_undecided(findings))
         self._closing += self._notes
         self._closing += self._unusual_pixels()
+        self._closing += self._precisions()
         self._closing += dict.fromkeys(self._unused_thresholds())
         self._closing += [change for name in self._records for change in self._changed(name)]
         self._closing.append(f"report: {', '.join(os.path.relpath(file) for file in written)}")
@@ -377,7 +412,10 @@ class ClaimSession:
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
             github.add_to_summary(Path(summary), self.report)
-        return write_beside(path, self.report, self._frames())
+        # Beside what was measured, where anything was: a run that judges again makes no store.
+        cache = self.options.cache
+        kept = cache / "figures" if cache and cache.is_dir() else None
+        return write_beside(path, self.report, self._frames(), kept)
 
     def _frames(self) -> dict[str, Frames]:
         """Frames of the clips that the figures of each model show."""
@@ -392,15 +430,20 @@ class ClaimSession:
                 frames[model["name"]] = frames_of(tested.pairs, figures, self.options.cache)
         return frames
 
-    def _paper(self) -> dict[str, str] | None:
+    def _paper(self) -> dict[str, Any] | None:
         """What the claims are from: `paper.toml` beside them, where there is one."""
         import tomllib
 
         file = self._record_folder().parent / "paper.toml"
         try:
             said = tomllib.loads(file.read_text(encoding="utf-8"))
-            return {"title": str(said["title"]), "identifier": str(said.get("identifier", ""))}
-        except (OSError, KeyError, ValueError):
+            headline = [str(key) for key in said.get("headline", ())]
+            return {
+                "title": str(said["title"]),
+                "identifier": str(said.get("identifier", "")),
+                **({"headline": headline} if headline else {}),
+            }
+        except (OSError, KeyError, ValueError, TypeError):
             return None
 
     def _accepted(self, finding: Finding) -> Finding:
@@ -452,7 +495,20 @@ class ClaimSession:
         return changes
 
     def _place(self) -> dict[str, str]:
-        return {"device": _device(self.options.device), "precision": "float32"}
+        """Where numbers come from; what `auto` took is known once a model has been measured."""
+        from circuit_claims.models.precision import bfloat16_unit
+
+        device, precision = _device(self.options.device), self.options.precision
+        if precision == "auto" and not bfloat16_unit(device):
+            precision = "float32"
+        took = {facts["precision"] for facts in self.model_facts.values() if "precision" in facts}
+        return {"device": device, "precision": took.pop() if len(took) == 1 else precision}
+
+    def _precisions(self) -> Iterator[str]:
+        """What each model was computed in, and why, where that was asked for."""
+        for name, facts in self.model_facts.items():
+            if self.options.precision != "float32" and "precision" in facts:
+                yield f"{name}: computed in {facts['precision']}: {facts['precision_why']}"
 
     def _noted(self, model: str) -> dict[str, str]:
         noted = {name: _version(name) for name in NOTED} if model else {}
@@ -486,12 +542,12 @@ class ClaimSession:
         return shlex.join(self.options.again())
 
     def _models(self) -> list[dict[str, Any]]:
-        from circuit_claims.organisms.registry import names
+        from circuit_claims.organisms.registry import about
 
         return [
             {
                 "name": name,
-                "about": names().get(name, ""),
+                "about": about(name),
                 "revision": tested.source.revision,
                 "clips": self._clips(name),
                 **self._held(name),
@@ -511,6 +567,16 @@ class ClaimSession:
             "changed": self._changed(name),
             **({"compared": self._counts[name]} if name in self._counts else {}),
         }
+
+
+SHOWN_PROBLEMS = 5
+"""Of a store, in full: a disk that is full has one for each measurement."""
+
+
+def _some(lines: Sequence[str]) -> list[str]:
+    """The first few of many lines, and how many more there are."""
+    more = len(lines) - SHOWN_PROBLEMS
+    return [*lines[:SHOWN_PROBLEMS], *([f"store: {more} more like these"] if more > 0 else [])]
 
 
 def _undecided(findings: Sequence[Finding]) -> str:

@@ -7,6 +7,7 @@ where a difference from a control is a ratio of growths.
 
 from circuit_claims import above, anything, claim
 
+from .figures import amplification, relative_delta
 from .published import NB_DELTA
 
 AMPLIFIED = range(5, 12)
@@ -27,6 +28,7 @@ def test_delta_grows_by_over_300_percent_from_layer_5(circuit, judge):
         circuit.growth(5, 11, of="tokens"),
         above(4.0),
         published=NB_DELTA[11] / NB_DELTA[5],
+        figure=lambda: amplification(circuit),
     )
 
 
@@ -70,6 +72,7 @@ def test_outcome_signal_is_amplified_from_layer_5_to_11(circuit, judge):
             "random weights": [growth(random) for random in circuit.random()],
         },
         jitter=circuit.jitter(growth),
+        figure=lambda: relative_delta(circuit),
     )
 
 
@@ -113,6 +116,7 @@ def test_outcome_delta_grows_more_than_a_same_outcome_delta(circuit, judge):
             "random weights": [growth(random) for random in circuit.random()],
         },
         jitter=circuit.jitter(growth),
+        figure=lambda: relative_delta(circuit),
     )
 
 

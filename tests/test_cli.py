@@ -59,5 +59,5 @@ def test_a_manifest_that_is_not_there_is_told(tmp_path, capsys):
 def test_a_command_that_is_none_shows_the_usage(args, capsys):
     with pytest.raises(SystemExit) as ended:
         main(args)
-    assert ended.value.code == 2
+    assert ended.value.code == USAGE
     assert capsys.readouterr().err.startswith("usage: circuit-claims")

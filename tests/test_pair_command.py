@@ -3,6 +3,9 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +109,13 @@ def test_a_difference_before_the_outcome_is_told(here, capsys):
 def test_an_outcome_that_the_window_does_not_see_is_told(here, capsys):
     assert add("--outcome-frame", "35") == 0
     assert "the outcome (frame 35) comes after the window (frames 0 to 30)" in capsys.readouterr().out
+
+
+def test_windows_that_show_the_same_are_told(here, capsys):
+    assert add("--frames", "8") == 0
+    out = capsys.readouterr().out
+    assert "they first differ in frame 25" in out
+    assert "warning: the clips do not differ in the frames that the model sees (0 to 14)" in out
 
 
 def test_windows_of_their_own(here, capsys):
@@ -287,6 +297,64 @@ def test_names_that_begin_with_a_dash_or_hold_a_newline(here):
     assert load_pairs("pairs.toml").pairs[0].negative.path.name == "f\nf.mp4"
 
 
+def test_a_dash_that_is_taken_for_an_option_is_explained(here, capsys, monkeypatch):
+    shutil.copy("../clips/failure.mp4", "-f.mp4")
+    words = ["pair", "add", "golf-1", "../clips/success.mp4", "-f.mp4", "--action", "putt"]
+    monkeypatch.setattr("sys.argv", ["circuit-claims", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == USAGE
+    assert capsys.readouterr().err.endswith("; write ./-f.mp4 for the file of that name\n")
+    words[4] = "./-f.mp4"
+    assert main(words) == 0
+
+
+def test_a_list_has_a_line_for_each_pair_whatever_they_are_called(here, capsys):
+    shutil.copy("../clips/failure.mp4", "f\nf.mp4")
+    assert main(["pair", "add", "p", "../clips/success.mp4", "f\nf.mp4", "--action", "a\x1b[2Jb"]) == 0
+    capsys.readouterr()
+    assert main(["pair", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert r"'a\x1b[2Jb'" in lines[1]
+    assert r"'f\nf.mp4'" in lines[1]
+
+
+def command(*words: str) -> "subprocess.Popen[str]":
+    program = [sys.executable, "-m", "circuit_claims.cli", "pair", "add", *words, "--action", "putt"]
+    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_two_commands_at_once_lose_nothing(here):
+    assert add() == 0
+    clips = ("../clips/success.mp4", "../clips/failure.mp4")
+    running = [command("one", *clips), command("two", *clips, "--start", "2"), command("one", *clips)]
+    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in running]
+    assert sorted(status for _, status in ended) == [0, 0, USAGE]
+    assert [error for error, status in ended if status] == [
+        'pairs.toml: pair "one": is there already; take another name\n'
+    ]
+    assert sorted(pair.name for pair in load_pairs("pairs.toml").pairs) == ["golf-1", "one", "two"]
+    verify_hashes(load_pairs("pairs.toml"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after_s", [0.2, 0.8, 1.4, 2.0, 2.6])
+def test_a_killed_command_leaves_the_manifest_good(here, after_s):
+    assert add() == 0
+    process = command("second", "../clips/failure.mp4", "../clips/success.mp4", "--start", "3")
+    time.sleep(after_s)
+    process.kill()
+    process.communicate()
+    assert "golf-1" in [pair.name for pair in load_pairs("pairs.toml").pairs]
+    assert main(["pair", "check"]) == 0
+    clips = ("../clips/success.mp4", "../clips/small.mp4")
+    assert main(["pair", "add", "third", *clips, "--action", "putt"]) == 0
+    verify_hashes(load_pairs("pairs.toml"))
+    assert not list(Path().glob(".*"))
+
+
 def test_a_second_pair_of_the_same_name(here, capsys):
     assert add() == 0
     before, files = Path("pairs.toml").read_bytes(), everything()
@@ -323,7 +391,7 @@ def test_what_does_not_go_with_the_manifest(here, capsys, args, said):
 def test_an_option_that_cannot_be(here, capsys, args):
     with pytest.raises(SystemExit) as ended:
         add(*args)
-    assert ended.value.code == 2
+    assert ended.value.code == USAGE
     assert args[0] in capsys.readouterr().err
     assert everything() == []
 

@@ -183,7 +183,7 @@ def test_without_a_network_it_fails_at_once_and_says_what_to_download(run: Run, 
         "hf download --repo-type dataset chereddysaivreddy/kinetics-400 bowling/bowling_plain.mp4"
         in errors[0]
     )
-    assert "it needs bowling/bowling_plain.mp4 and bowling/bowling_gutter.mp4" in errors[0]
+    assert "the pair needs bowling/bowling_plain.mp4 and bowling/bowling_gutter.mp4" in errors[0]
     assert f"hf download {MODEL} config.json preprocessor_config.json model.safetensors" in errors[1]
     assert not (tmp_path / "reports").exists()
 

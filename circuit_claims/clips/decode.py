@@ -1,11 +1,14 @@
 """A file becomes a Clip: all of its frames in order, or one ClipError: what is wrong and what to do.
 
 Decoders hang, crash and print on files that are a little unusual, so the decoder is a process of its
-own (`decoder_child.py`), which is started when first needed, kept from clip to clip, killed when a
-clip takes too long, and started again for the next.
+own (`decoder_child.py`), which is started when first needed, kept from clip to clip, killed when it
+falls silent or a clip takes too long, and started again for the next.
 
     with Decoder(timeout_s=30) as decoder:
         clip = decoder.decode(path)
+
+The limit is on silence, not on the clip: on a busy machine a long clip takes minutes, and a frame of it
+comes every second; a decoder that hangs sends nothing more, however idle the machine.
 """
 
 import contextlib
@@ -35,6 +38,9 @@ __all__ = ["Clip", "ClipError", "Decoder", "decoder_version"]
 
 START_S = 60.0
 """Seconds that the decoder's process may take to load its libraries (0.3 on an idle machine)."""
+
+PATIENCE = 10
+"""A clip may take so many times as long as its decoder may be silent."""
 
 PIPE_BYTES = 2**20
 
@@ -69,7 +75,7 @@ class Decoder:
     """One decoder process, for one clip at a time (threads wait for one another)."""
 
     def __init__(self, timeout_s: float = 30.0) -> None:
-        """Set the wall-clock limit of a clip, in seconds; start nothing yet."""
+        """Set how long no frame may come, in seconds (a clip may take ten times that); start nothing yet."""
         self.timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -86,7 +92,7 @@ class Decoder:
         return None if self._process is None else self._process.pid
 
     def decode(self, path: str | Path) -> Clip:
-        """Return every frame of the clip at ``path``, within the time limit. Raises ClipError otherwise."""
+        """Return every frame of the clip at ``path``, within the time limits. Raises ClipError otherwise."""
         path = Path(path)
         _check_file(path)
         with self._lock:
@@ -98,12 +104,12 @@ class Decoder:
                 return self._decode(path)
             except ClipError:
                 raise
-            except TimeoutError:
+            except TimeoutError as late:
                 self._stop()
                 raise ClipError(
                     path,
-                    f"was not decoded within {self.timeout_s:g} s, and the decoder was stopped; shorten it, "
-                    "re-encode it, or allow more time",
+                    f"was not decoded: {late}, and the decoder was stopped; re-encode it, cut it, or try "
+                    "again on a less busy machine",
                 ) from None
             except EOFError:
                 raise ClipError(
@@ -194,16 +200,18 @@ class Decoder:
 
 
 class _Answer:
-    """One answer of the child, read from its pipe by one deadline for all of its messages."""
+    """One answer of the child, read from its pipe within two limits: on its silence, and on all of it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], timeout_s: float) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], silence_s: float) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self._requests = process.stdin
         self._replies = process.stdout.fileno()
         self._poll = select.poll()
         self._poll.register(self._replies, select.POLLIN)
-        self._deadline = time.monotonic() + timeout_s
+        self._silence_s = silence_s
+        self._whole_s = PATIENCE * silence_s
+        self._deadline = time.monotonic() + self._whole_s
 
     def request(self, absolute: str) -> None:
         try:
@@ -225,11 +233,15 @@ class _Answer:
         return content.decode()
 
     def into(self, buffer: memoryview) -> None:
-        """Fill the buffer. Raises TimeoutError at the deadline, EOFError when the child is gone."""
+        """Fill the buffer. Raises TimeoutError, which names the limit; EOFError when the child is gone."""
         while buffer:
-            left_s = self._deadline - time.monotonic()
-            if left_s <= 0 or not self._poll.poll(left_s * 1000):
-                raise TimeoutError
+            left_s = max(self._deadline - time.monotonic(), 0)
+            if not self._poll.poll(min(self._silence_s, left_s) * 1000) or not left_s:
+                raise TimeoutError(
+                    f"no frame came for {self._silence_s:g} s"
+                    if self._silence_s < left_s
+                    else f"it took more than {self._whole_s:g} s"
+                )
             read = os.readv(self._replies, [buffer])
             if not read:
                 raise EOFError

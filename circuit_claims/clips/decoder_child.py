@@ -32,6 +32,8 @@ READY, HEADER, FRAME, END, ERROR = b"R", b"H", b"F", b"E", b"X"
 
 MAX_PIXELS = 2**29
 """Width x height x frames of a clip: 1.6 GB of RGB, or 19 s of 720p at 30 frames a second."""
+MAX_FRAMES = 10_000
+"""Frames of a clip, however small: five minutes at 30 frames a second."""
 
 FIRST_REPEAT = 1e-9
 """decord's ``fault_tol`` as a share of the frames: the first frame that it fills in is an error."""
@@ -39,6 +41,7 @@ FIRST_REPEAT = 1e-9
 FETCH = "fetch it again"
 ENCODE = "re-encode it (ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p OUT.mp4)"
 SCALE = "scale it (ffmpeg -i IN -vf scale=256:-2 OUT.mp4)"
+CUT = "cut it (ffmpeg -i IN -frames:v 1000 OUT.mp4)"
 
 
 class RefusedError(Exception):
@@ -58,7 +61,7 @@ class Container:
     promised: int
     """Frames by the header, or by the packets where the header gives no number."""
     packets: int
-    """Packets that are there."""
+    """Packets that are there; beyond the limits nobody counts on."""
     hidden: int
     """Packets that the edit list leaves out of the presentation."""
     damaged: int
@@ -75,10 +78,13 @@ def read_container(path: str) -> Container:
             if not isinstance(stream, av.VideoStream):
                 raise RefusedError("holds no video stream; name a video file")
             packets = hidden = damaged = 0
+            most = most_frames(stream.width, stream.height)
             for packet in container.demux(stream):
                 packets += packet.size > 0  # the last one is empty: it flushes a decoder
                 hidden += packet.is_discard
                 damaged += packet.is_corrupt
+                if packets > most:
+                    break
             return Container(
                 width=stream.width,
                 height=stream.height,
@@ -95,14 +101,17 @@ def read_container(path: str) -> Container:
 def check_container(container: Container) -> None:
     """Refuse what decord would read wrongly without a word, or at a price that nobody meant."""
     width, height, promised = container.width, container.height, container.promised
+    frames, most = max(promised, container.packets), most_frames(width, height)
     if not (width and height and container.packets):
         raise RefusedError(
             f"holds no frames (its header says {width}x{height}, {container.packets} packets follow); {FETCH}"
         )
-    if width * height * promised > MAX_PIXELS:
+    if frames > most:
+        if most == MAX_FRAMES:
+            raise RefusedError(f"has {frames} frames or more, where {MAX_FRAMES} are the limit; {CUT}")
         raise RefusedError(
-            f"has {promised} frames of {width}x{height}, {width * height * promised / 1e6:.0f} million "
-            f"pixels where {MAX_PIXELS / 1e6:.0f} million are the limit; cut it, or {SCALE}"
+            f"has {frames} frames or more of {width}x{height}, where {MAX_PIXELS / 1e6:.0f} million pixels "
+            f"are the limit ({most} frames of this size); {CUT}, or {SCALE}"
         )
     if container.packets != promised:
         raise RefusedError(miscounted(container.packets, promised))
@@ -113,6 +122,11 @@ def check_container(container: Container) -> None:
             f"hides {container.hidden} of its {promised} frames by an edit list (a cut without re-encoding), "
             f"which the decoder would fill with repeated frames; {ENCODE}"
         )
+
+
+def most_frames(width: int, height: int) -> int:
+    """How many frames of a size a clip may have."""
+    return min(MAX_FRAMES, MAX_PIXELS // max(width * height, 1))
 
 
 def miscounted(read: int, promised: int) -> str:

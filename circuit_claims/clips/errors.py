@@ -38,7 +38,7 @@ class ManifestError(Exception):
         return f"{where}: {self.problem}"
 
 
-def shown(path: Path) -> str:
-    """Return a path as it may be printed: quoted and escaped where it holds newlines or stray bytes."""
+def shown(path: Path | str) -> str:
+    """Return a path or name as it may be printed: quoted, escaped where it holds newlines or stray bytes."""
     text = str(path)
     return text if text.isprintable() else ascii(text)

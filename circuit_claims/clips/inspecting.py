@@ -175,9 +175,20 @@ def warnings(one: Inspected, other: Inspected, outcome_frame: int | None = None)
         )
     if first_difference(one, other) is None:
         found.append("the clips have the same frames throughout: there is no outcome to find")
+    elif _seen(one) == _seen(other):
+        found.append(
+            f"the clips do not differ in the frames that the model sees ({one.window[0]} to "
+            f"{one.window[-1]}): nothing can be measured on them; move the window (--start), or widen its "
+            "stride"
+        )
     if outcome_frame is not None:
         found += _around(one, other, outcome_frame)
     return found
+
+
+def _seen(clip: Inspected) -> tuple[int, int, list[bytes]]:
+    """What the model is given of a clip, to be compared."""
+    return clip.height, clip.width, [clip.frame_hashes[number] for number in clip.window]
 
 
 def _around(one: Inspected, other: Inspected, outcome_frame: int) -> list[str]:

@@ -187,7 +187,8 @@ def verify_hashes(pair_set: PairSet) -> None:
                 differing.append((f'pair "{pair.name}": {side}', clip, found))
     if differing:
         key, clip, found = differing[0]
-        others = f" ({len(differing) - 1} more clips differ)" if len(differing) > 1 else ""
+        more = len(differing) - 1
+        others = f" ({more} more {'clip differs' if more == 1 else 'clips differ'})" if more else ""
         raise ManifestError(
             pair_set.path,
             key,

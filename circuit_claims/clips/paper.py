@@ -38,7 +38,13 @@ def paper_manifest(cache: Path | None) -> Path:
             clips.append(NewClip(path, file_sha256(path), remote=remote))
     except RemoteError as error:
         both = " and ".join(split(uri)[1] for uri in (STRIKE, GUTTER))
-        raise ManifestError(Path("paper"), "its pair", f"{error}; it needs {both}") from None
+        raise ManifestError(
+            Path("paper"),
+            "its pair",
+            f"{error}; the pair needs {both}. With both files at hand: `circuit-claims pair add "
+            "strike-gutter bowling_plain.mp4 bowling_gutter.mp4 --action bowling --label bowling --rule "
+            "notebook --frames 32 --stride 4`, and --circuit-pairs names that manifest",
+        ) from None
     pair = NewPair("bowling-strike-gutter", "bowling", clips[0], clips[1], label="bowling")
     try:
         add(manifest, SAMPLING, [pair])

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from circuit_claims.judge.distributions import t_quantile
 from circuit_claims.judge.intervals import Interval, Labels, finite, interval, units_of
 from circuit_claims.judge.permutation import permutation_p
 
@@ -103,7 +103,7 @@ def two_sample_contrast(
         (part / variance) ** 2 / freedom for part, freedom in zip(parts, freedoms, strict=True)
     )
     se = math.sqrt(variance)
-    reach = float(stats.t.ppf((1 + level) / 2, df)) * se
+    reach = t_quantile((1 + level) / 2, df) * se
     return Interval(
         estimate, estimate - reach, estimate + reach, level, n, f"Welch t{actions}", se * math.sqrt(n)
     )
@@ -122,7 +122,7 @@ def prediction_bound(seed_values: Sequence[float], level: float = 0.95) -> Inter
     if n == 1:
         return Interval(mean, -math.inf, math.inf, level, 1, "none: a single seed", math.inf)
     sd = 0.0 if np.ptp(values) == 0 else float(values.std(ddof=1))
-    reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd * math.sqrt(1 + 1 / n)
+    reach = t_quantile((1 + level) / 2, n - 1) * sd * math.sqrt(1 + 1 / n)
     return Interval(mean, mean - reach, mean + reach, level, n, f"t prediction over {n} seeds", sd)
 
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import integrate, stats
 
+from circuit_claims.judge.distributions import exact_binomial, noncentral_t_above, t_quantile
 from circuit_claims.judge.intervals import Interval, finite
 
 MOST = 100_000
@@ -60,10 +60,10 @@ def sign_fraction(values: Sequence[float], level: float = 0.95) -> Interval:
     """
     array = finite(values)
     k, n = int(np.sum(array > 0)), len(array)
-    found = stats.binomtest(k, n).proportion_ci(confidence_level=level, method="exact")
+    low, high = exact_binomial(k, n, level)
     share = k / n
     sd = math.sqrt(share * (1 - share) * n / (n - 1)) if n > 1 else math.inf
-    return Interval(share, float(found.low), float(found.high), level, n, "exact binomial", sd)
+    return Interval(share, low, high, level, n, "exact binomial", sd)
 
 
 def hodges_lehmann(values: Sequence[float]) -> float:
@@ -96,8 +96,8 @@ def pairs_for_margin(sd: float, margin: float, level: float = 0.95, power: float
         return 2
 
     def reached(n: int) -> bool:
-        critical = float(stats.t.ppf((1 + level) / 2, n - 1))
-        return float(stats.nct.sf(critical, n - 1, math.sqrt(n) * margin / sd)) >= power
+        critical = t_quantile((1 + level) / 2, n - 1)
+        return noncentral_t_above(critical, n - 1, math.sqrt(n) * margin / sd) >= power
 
     return _fewest(reached)
 
@@ -108,6 +108,8 @@ def pairs_for_equivalence(sd: float, bound: float, alpha: float = 0.05, power: f
     Power = E_s[2 Phi((bound sqrt n - t_{1 - alpha, n - 1} s) / sd) - 1]_+ with s over the chi distribution
     (Phillips 1990). None where no number up to `MOST` is enough.
     """
+    from scipy import integrate, stats
+
     _planned(sd, bound, 1 - 2 * alpha, power)
     if bound == 0:
         return None
@@ -115,7 +117,7 @@ def pairs_for_equivalence(sd: float, bound: float, alpha: float = 0.05, power: f
         return 2
 
     def reached(n: int) -> bool:
-        critical = float(stats.t.ppf(1 - alpha, n - 1))
+        critical = t_quantile(1 - alpha, n - 1)
         reach = bound * math.sqrt(n) / sd
         spread = stats.chi(n - 1, scale=1 / math.sqrt(n - 1))
         last = min(reach / critical, float(spread.ppf(1 - 1e-12)))

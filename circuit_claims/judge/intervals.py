@@ -13,10 +13,12 @@ A sample without spread gives [x, x]; a sample of one gives (-inf, inf), which s
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from circuit_claims.judge.distributions import normal_above, t_above, t_quantile
 
 BOOTSTRAP_FROM = 20
 """Units from which the bootstrap is used; below, plain BCa covers 84 % (n = 5) where 95 % are meant."""
@@ -149,7 +151,7 @@ def interval(
     actions = f", stratified by {len(strata)} actions" if len(strata) > 1 else ""
     if se == 0:
         return Interval(estimate, estimate, estimate, level, n, f"no spread{actions}", 0.0)
-    reach = float(stats.t.ppf((1 + level) / 2, df)) * se
+    reach = t_quantile((1 + level) / 2, df) * se
     low, high, method = estimate - reach, estimate + reach, "t"
     if n >= BOOTSTRAP_FROM and min(stratum.n for stratum in strata) >= BOOTSTRAP_PER_ACTION:
         bounds = _bca(strata, estimate, se, df, level, seed, resamples)
@@ -174,7 +176,7 @@ def t_test(
     se, df = _standard_error(strata)
     if se == 0:
         return PValues(0.0 if gap > 0 else 1.0, 0.0 if gap < 0 else 1.0)
-    return PValues(float(stats.t.sf(gap / se, df)), float(stats.t.cdf(gap / se, df)))
+    return PValues(t_above(gap / se, df), t_above(-gap / se, df))
 
 
 def units_of(clusters: Sequence[Hashable]) -> tuple[int, ...]:
@@ -182,6 +184,11 @@ def units_of(clusters: Sequence[Hashable]) -> tuple[int, ...]:
 
     A label is a tuple of clip names, or any other single id.
     """
+    return _units(tuple(clusters))
+
+
+@lru_cache(maxsize=64)  # a run asks this of the same few pair sets thousands of times
+def _units(clusters: tuple[Hashable, ...]) -> tuple[int, ...]:
     units = list(range(len(clusters)))
     first: dict[Hashable, int] = {}
     for pair, label in enumerate(clusters):
@@ -249,6 +256,8 @@ def _bca(
     resamples: int,
 ) -> tuple[float, float] | None:
     """Expanded BCa bounds, resampling units within actions; None where the bootstrap degenerates."""
+    from scipy import stats
+
     pairs = sum(float(stratum.counts.sum()) for stratum in strata)
     # Standardised: shifting or scaling the values then shifts or scales the bounds exactly.
     deviations = [(stratum.totals - stratum.counts * estimate) / se for stratum in strata]
@@ -263,8 +272,8 @@ def _bca(
     # What the plug-in variance of the bootstrap lacks: (n_h - 1) / n_h in every action.
     weights = [(float(s.counts.sum()) / pairs) ** 2 * s.variance_of_mean() for s in strata]
     plug_in = math.fsum(w * (s.n - 1) / s.n for w, s in zip(weights, strata, strict=True))
-    quantile = float(stats.t.ppf((1 + level) / 2, df)) * math.sqrt(math.fsum(weights) / plug_in)
-    expanded = 1 - 2 * float(stats.norm.sf(quantile))
+    quantile = t_quantile((1 + level) / 2, df) * math.sqrt(math.fsum(weights) / plug_in)
+    expanded = 1 - 2 * normal_above(quantile)
     found = stats.bootstrap(
         [np.arange(stratum.n) for stratum in strata],
         mean,

@@ -10,6 +10,7 @@ refuted by some part, and there were many chances to find one: Holm or max-T. "A
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -157,6 +158,7 @@ def _by_unit(array: NDArray[np.float64], clusters: Sequence[Hashable]) -> NDArra
     return np.bincount(index, weights=array).astype(np.float64)
 
 
+@lru_cache(maxsize=4)  # members of one family, and the parts of one claim, are drawn for alike
 def _signs(pairs: int, seed: int, resamples: int) -> NDArray[np.float64]:
     return np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), size=(resamples, pairs))
 

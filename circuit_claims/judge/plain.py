@@ -1,7 +1,7 @@
 """Results as plain JSON data: they cross from workers to the controller, and are kept in the journal."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, is_dataclass
 from math import inf
 from typing import Any
 
@@ -24,15 +24,26 @@ from circuit_claims.judge.record import Comparison, Drift, Entry
 
 def to_plain(result: Result) -> dict[str, Any]:
     """A result as JSON data: it crosses processes and is written to the journal."""
-    plain = asdict(replace(result, comparison=replace(result.comparison, entry=None)))
-    entry = result.comparison.entry
-    plain["comparison"]["entry"] = asdict(entry) if entry else None
+    plain: dict[str, Any] = _fields(result)
     seen = plain["evidence"]["positive"] if plain["evidence"] else ()
     for bounded in (plain["expectation"], plain["verdict"], *(control["expectation"] for control in seen)):
         for end in {"low", "high", "bound"} & set(bounded or ()):
             value = bounded[end]
             bounded[end] = None if value is not None and abs(value) == inf else value
     return plain
+
+
+def _fields(value: Any) -> Any:
+    """As `dataclasses.asdict`, which copies every number with care, and that is most of what there is."""
+    if value is None or isinstance(value, str | float | int):
+        return value
+    if isinstance(value, tuple | list):
+        return type(value)(_fields(inner) for inner in value)
+    if isinstance(value, Mapping):
+        return {key: _fields(inner) for key, inner in value.items()}
+    if is_dataclass(value):
+        return {field.name: _fields(getattr(value, field.name)) for field in fields(value)}
+    return value
 
 
 def from_plain(plain: Mapping[str, Any]) -> Result:

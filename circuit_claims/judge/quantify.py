@@ -53,6 +53,9 @@ def quantify(
         undecided = {v.reason for v in verdicts if v.outcome is Outcome.INCONCLUSIVE}
         which, reason = Outcome.INCONCLUSIVE, undecided.pop() if len(undecided) == 1 else "parts"
     found = _summary(claim, which, reason, verdicts)
+    if which is Outcome.INCONCLUSIVE and needs_one in outcomes:
+        asked = f"None is {needs_one} at the {100 * corrected:.4g} % that {len(parts)} parts ask for."
+        found = replace(found, sentence=f"{found.sentence} {asked}")
     doubt = _method_shows([evidence for evidence, _, _ in parts])
     return replace(found, sentence=f"{found.sentence} Check the method: {doubt}.") if doubt else found
 

@@ -368,12 +368,12 @@ def _interval(values: Sequence[float], evidence: Evidence, level: float) -> "Int
     from circuit_claims.judge.intervals import Interval, interval
 
     if evidence.unit == "bool":
-        from scipy.stats import binomtest
+        from circuit_claims.judge.distributions import exact_binomial
 
         yes, n = round(sum(values)), len(values)
-        ends = binomtest(yes, n).proportion_ci(level, method="exact")
+        low, high = exact_binomial(yes, n, level)
         sd = (yes / n * (1 - yes / n)) ** 0.5
-        return Interval(yes / n, float(ends.low), float(ends.high), level, n, "exact binomial", sd)
+        return Interval(yes / n, low, high, level, n, "exact binomial", sd)
     return interval(values, evidence.groups or None, evidence.clips or None, level=level, seed=evidence.seed)
 
 

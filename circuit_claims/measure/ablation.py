@@ -26,8 +26,16 @@ from torch import Tensor
 
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError
-from circuit_claims.measure.margin import in_batches, run_on, said, spread
-from circuit_claims.measure.patching import one_clip, require_finite
+from circuit_claims.measure.margin import said, spread
+from circuit_claims.measure.runs import (
+    Step,
+    batch_plan,
+    clean_run,
+    go_on,
+    in_batches,
+    narrow_at,
+    require_finite,
+)
 from circuit_claims.models.residual import EVERY_ROW, ResidualModel
 from circuit_claims.models.sites import Site, attn_out, mlp_out
 
@@ -55,13 +63,9 @@ def zero(model: ResidualModel) -> Iterator[StandIn]:
 
 def resample(model: ResidualModel, pixels: Tensor, *, heads: bool = False) -> Iterator[StandIn]:
     """What each component writes in another clip `[frame, 3, h, w]`, in that clip's own run."""
-    resid = model.embed(one_clip(model, pixels, "other clip"))
-    for write in model.writes:
-        out = write(resid)
-        require_finite(model, "other clip", write.site, out)
+    for write, before, out, _ in clean_run(model, pixels, "other clip"):
         mixes = heads and write.heads is not None
-        yield StandIn(out, write.heads.mix(resid, resid, EVERY_ROW) if mixes and write.heads else None)
-        resid = resid + out
+        yield StandIn(out, write.heads.mix(before, before, EVERY_ROW) if mixes and write.heads else None)
 
 
 def mean(model: ResidualModel, clips: Iterable[Tensor]) -> tuple[StandIn, ...]:
@@ -103,39 +107,47 @@ def ablate_each(
         alone). Raises MeasurementError for unknown sites, and NaN or Inf.
     """
     wanted = _wanted(model, sites)
+    chosen = [w.site for w in model.writes if w.site in wanted and (w.heads or not heads)]
+    narrow, plan = narrow_at(model), batch_plan(model)
     names: list[str] = []
-    logits: list[Tensor] = []
     directs: list[Tensor] = []
+    resid = started = torch.empty(0)
     with torch.inference_mode():
-        resid = model.embed(one_clip(model, pixels, "clip"))
-        for index, (write, stand_in) in enumerate(zip(model.writes, stand_ins, strict=True)):
-            own = write(resid)
-            before, resid = resid, resid + own
-            require_finite(model, "clip", write.after, resid)
-            if write.site not in wanted or (heads and write.heads is None):
+        run = clean_run(model, pixels, "clip")
+        for index, (step, stand_in) in enumerate(zip(run, stand_ins, strict=True)):
+            write, resid = step.write, step.after
+            if index == 0:
+                count = len(chosen) * (model.n_heads if heads else 1)
+                started = resid.new_empty((count, *resid.shape[1:]))
+            started = go_on(write, started, len(names), model.reads if index == narrow else EVERY_ROW, plan)
+            if write.site not in chosen:
                 continue
-            if heads and write.heads is not None:
-                if stand_in.mixed is None:
-                    raise MeasurementError(f"{write.site}: this stand-in does not say what its heads mix")
-                change = stand_in.mixed - write.heads.mix(before, before, EVERY_ROW)
-                states = resid + write.heads.writes(change)[0]
-                names += [f"{write.site.key}.head.{head}" for head in range(len(states))]
-            else:
-                states = before + stand_in.write
-                names.append(write.site.key)
-            logits.append(run_on(model, states, index + 1).logits)
+            states = _without(step, stand_in) if heads else step.before + stand_in.write
             directs.append(model.cls(states) - model.cls(resid))
-        clean = model.readout(resid).logits
+            needed = states if narrow is None or index < narrow else states[:, model.reads]
+            started[len(names) : len(names) + len(states)] = needed
+            names += [f"{write.site.key}.head.{h}" for h in range(len(states))] if heads else [write.site.key]
+        clean, logits = (model.readout(streams).logits for streams in (resid, started))
+        require_finite(model, "ablated run, logits", model.writes[-1].after, logits)
         label = int(clean[0].argmax())
         readout, _ = model.frozen_readout(resid)
         direct = clean.double() + torch.cat(directs).double() @ readout.T
-    ablated = zip(names, said(torch.cat(logits), label), said(direct, label), strict=True)
+    ablated = zip(names, said(logits, label), said(direct, label), strict=True)
     return {
         "label": label,
         **said(clean, label)[0],
         "spread": spread(clean),
         "ablated": {name: {**total, "direct": only["margin"]} for name, total, only in ablated},
     }
+
+
+def _without(step: Step, stand_in: StandIn) -> Tensor:
+    """The streams after an attention, each without one of its heads: `[head, token, d_model]`."""
+    heads = step.write.heads
+    if heads is None or stand_in.mixed is None:
+        raise MeasurementError(f"{step.write.site}: this stand-in does not say what its heads mix")
+    change = stand_in.mixed - heads.mix(step.before, step.before, EVERY_ROW)
+    return step.after + heads.writes(change)[0]
 
 
 def ablate_together(
@@ -151,18 +163,18 @@ def ablate_together(
     wanted = [_wanted(model, sites) for sites in groups.values()]
     order: list[int] = []
     with torch.inference_mode():
-        resid = model.embed(one_clip(model, pixels, "clip"))
-        started = resid[:0]
-        for write, stand_in in zip(model.writes, stand_ins, strict=True):
+        resid = started = torch.empty(0)
+        run = clean_run(model, pixels, "clip")
+        for step, stand_in in zip(run, stand_ins, strict=True):
+            write, before, resid = step.write, step.before, step.after
+            started = started if order else before[:0]
             outs = [write(batch) for batch in in_batches(model, started)]
             for place, out in enumerate(one for batch in outs for one in batch):
                 started[place] += stand_in.write[0] if write.site in wanted[order[place]] else out
             begins = [g for g, sites in enumerate(wanted) if g not in order and write.site in sites]
             if begins:
-                started = torch.cat([started, *[resid + stand_in.write] * len(begins)])
+                started = torch.cat([started, *[before + stand_in.write] * len(begins)])
                 order += begins
-            resid = resid + write(resid)
-            require_finite(model, "clip", write.after, resid)
             require_finite(model, "clip with groups ablated", write.after, started)
         clean = model.readout(resid).logits
         label = int(clean[0].argmax())

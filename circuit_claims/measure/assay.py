@@ -19,6 +19,7 @@ from circuit_claims.measure.code_hash import PACKAGE, code_hash
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.store import Store, versions
 from circuit_claims.models.checkpoint import fingerprint
+from circuit_claims.models.precision import AGREEMENT, MEMORY, bfloat16_unit, in_bfloat16
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,8 @@ FRAMES_KEPT = 512 * 2**20
 """Bytes of decoded frames kept: all clips of the embedded set, six of ten seconds at 340 by 256."""
 PIXELS_KEPT = 128 * 2**20
 """Bytes of preprocessed clips kept for one model and its random controls."""
+ALWAYS_FLOAT32 = ("per_pair.facts", "precision.agreement")
+"""Measurements of the model as its authors run it."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -46,6 +49,10 @@ class Bench:
     device: str = "cpu"
     threads: int = 1
     progress: Progress = lambda _what, _done, _total: None
+    precision: str = "float32"
+    """`float32`, `bfloat16`, or `auto`: see `Assay.precision`."""
+    memory: int = MEMORY
+    """Bytes that the patched states of one sweep may take."""
     kept: dict[Path, np.ndarray] = field(default_factory=dict)
     """Decoded clips, for all models of the run; the oldest go first."""
 
@@ -68,7 +75,9 @@ class Assay:
         self.bench = bench
         self._fingerprint = ""
         self._model: ResidualModel | None = None
+        self._reduced: ResidualModel | None = None
         self._facts: dict[str, Any] | None = None
+        self._precision: tuple[str, str] | None = None
         self._measured: dict[str, dict[str, Any]] = {}
         self._pixels: dict[tuple[str, int], Tensor] = {}
 
@@ -80,6 +89,7 @@ class Assay:
     def on(self, source: ModelSource) -> Assay:
         """The same pairs on another model (random weights, say), with the same bench."""
         other = Assay(source, self.pairs, self.bench)
+        other._precision = self.precision()
         if (source.location, source.build) == (self.source.location, self.source.build):
             other._pixels = self._pixels  # the same preprocessing of the same clips
         return other
@@ -88,6 +98,7 @@ class Assay:
         """The same model on the same pairs, both clips' windows moved by `by` source frames (jitter)."""
         moved = Assay(self.source, replace(self.pairs, sampling=self.pairs.sampling.shifted(by)), self.bench)
         moved._model, moved._facts, moved._fingerprint = self._model, self._facts, self._fingerprint
+        moved._precision, moved._reduced = self.precision(), self._reduced
         return moved
 
     def chosen(self, pairs: str) -> tuple[Pair, ...]:
@@ -149,7 +160,7 @@ class Assay:
             "clips": [pair.positive.key, pair.negative.key],
             "sampling": dict(self.pairs.sampling.as_dict()),
             "device": self.bench.device,
-            "precision": "float32",
+            "precision": "float32" if what in ALWAYS_FLOAT32 else self.precision()[0],
             "threads": self.bench.threads,
             "versions": versions(),
             "code": code_hash(f"measure.{what.split('.')[0]}"),
@@ -171,7 +182,13 @@ class Assay:
 
             found = self.bench.store.once(self._key("per_pair.facts", {}, first), describe, wait=True)
             assert found is not None
-            self._facts = {"fingerprint": self._fingerprint, **found}
+            precision, why = self.precision()
+            self._facts = {
+                "fingerprint": self._fingerprint,
+                "precision": precision,
+                "precision_why": why,
+                **found,
+            }
         identity = self._facts["identity"]
         if not identity["passed"]:
             shown = "; ".join(identity["failures"][:3])
@@ -185,13 +202,55 @@ class Assay:
         """The facts, if anything asked for them."""
         return dict(self._facts or {})
 
-    def model(self) -> ResidualModel:
-        """The model itself, loaded when it is first needed."""
+    def precision(self) -> tuple[str, str]:
+        """What the writes are computed in, `float32` or `bfloat16`, and why.
+
+        Asked for `auto`, bfloat16 has to be in the device's hardware, and to agree with float32 on the first
+        outcome pair. Controls on other weights, and moved windows, go with the model that they belong to.
+        """
+        if self._precision is None:
+            asked, unit = self.bench.precision, bfloat16_unit(self.bench.device)
+            if asked != "auto":
+                self._precision = (asked, "as asked for")
+            elif not unit:
+                self._precision = ("float32", f"this {self.bench.device} multiplies no bfloat16 in hardware")
+            else:
+                self._precision = self._agrees(unit)
+        return self._precision
+
+    def _agrees(self, unit: str) -> tuple[str, str]:
+        """Hold bfloat16 against float32 on the first pair."""
+        first = self.chosen("outcome")[0]
+
+        def compare() -> dict[str, Any]:
+            from circuit_claims.measure.precision import MEASUREMENTS  # torch: not for what is in the store
+
+            found: dict[str, Any] = MEASUREMENTS["agreement"](self, first, {})
+            return found
+
+        found = self.bench.store.once(self._key("precision.agreement", {}, first), compare, wait=True)
+        assert found is not None
+        if found["apart"] is None:
+            return "float32", f"{first.name} has no recovery to compare bfloat16 by"
+        told = (
+            f"{found['sites']} recoveries of {first.name} differ by at most {100 * found['apart']:.2g} points"
+        )
+        if found["apart"] <= AGREEMENT:
+            return "bfloat16", f"{unit}; {told} from float32's"
+        return "float32", f"in bfloat16 {told} from float32's, more than {100 * AGREEMENT:g}"
+
+    def model(self, precision: str = "") -> ResidualModel:
+        """The model itself, loaded when it is first needed; in the run's precision or the one named."""
         if self._model is None:
             from circuit_claims.models.load import load
 
-            self._model = load(self.source, device=self.bench.device, threads=self.bench.threads)
-        return self._model
+            loaded = load(self.source, device=self.bench.device, threads=self.bench.threads)
+            self._model = replace(loaded, memory=self.bench.memory)
+        if (precision or self.precision()[0]) == "float32":
+            return self._model
+        if self._reduced is None:
+            self._reduced = in_bfloat16(self._model)
+        return self._reduced
 
     def success(self, pair: Pair) -> Tensor:
         """The pixels `[frame, 3, h, w]` of a pair's success clip."""
@@ -222,4 +281,4 @@ class Assay:
 
     def pixels(self, window: np.ndarray) -> Tensor:
         """What the model's preprocessing makes of frames uint8 `[frame, h, w, 3]`."""
-        return self.model().preprocess(window)
+        return self.model("float32").preprocess(window)

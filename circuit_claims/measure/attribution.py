@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
-from circuit_claims.measure.patching import checked, last_stream, one_clip
-from circuit_claims.models.residual import CLS_ROW, Heads, ResidualModel, Write, walk
+from circuit_claims.measure.runs import clean_walk
+from circuit_claims.models.residual import CLS_ROW, Heads, ResidualModel, Write
 from circuit_claims.models.sites import Site, resid_pre
 
 if TYPE_CHECKING:
@@ -85,20 +85,16 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
     `label` is by default the clip's top label. Raises MeasurementError for clips of the wrong shape, NaN or
     Inf, a label that there is not, and an attention that cannot be taken apart.
     """
-    clip = one_clip(model, pixels, "clip")
     read: dict[Site, Tensor] = {}  # the stream that each attention reads: all that has to be kept whole
     at_cls: dict[Site, Tensor] = {}
     mixing = {write.site for write in model.writes if write.mixes_tokens}
     last = torch.empty(0)
-    for site, value in walk(model, clip):
+    for site, value in clean_walk(model, pixels, "clip"):
         at_cls[site] = value[:, CLS_ROW].clone()  # a view would keep the whole stream
         if site in mixing:
             read[site] = last
         if not site.is_write:
             last = value
-    if not torch.isfinite(last).all():
-        # What a stream once holds it keeps, so that the last one tells; the first site that has it is named.
-        last_stream(checked(model, "clip", walk(model, clip)))
     logits = model.readout(last).logits[0]
     label = int(logits.argmax()) if label is None else label
     if not 0 <= label < len(logits):

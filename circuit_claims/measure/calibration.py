@@ -18,10 +18,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from circuit_claims.measure.patching import checked, last_stream, one_clip, patch, sweep
+from circuit_claims.measure.patching import patch, sweep
 from circuit_claims.measure.recovery import Norms
 from circuit_claims.measure.results import Patch
-from circuit_claims.models.residual import CLS_ROW, ResidualModel, walk
+from circuit_claims.measure.runs import clean_walk, last_stream
+from circuit_claims.models.residual import CLS_ROW, ResidualModel
 from circuit_claims.models.sites import Site, resid_post, resid_pre
 
 
@@ -90,8 +91,7 @@ def final_patch_tokens(model: ResidualModel, pixels: Tensor, seed: int = 0) -> f
     Returns the largest |change of a logit|: exactly 0, so a metric that averages over these tokens is inert.
     """
     with torch.inference_mode():
-        clip = one_clip(model, pixels, "clip")
-        resid = last_stream(checked(model, "clip", walk(model, clip)))
+        resid = last_stream(clean_walk(model, pixels, "clip"))
         noise = torch.randn(resid.shape, generator=torch.Generator().manual_seed(seed)).to(resid)
         noisy = noise * resid.std()
         noisy[:, CLS_ROW] = resid[:, CLS_ROW]
@@ -104,7 +104,7 @@ def direct_shares(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: 
     deltas: dict[Site, Tensor] = {}
     with torch.inference_mode():
         runs = [
-            checked(model, role, walk(model, one_clip(model, pixels, role)))
+            clean_walk(model, pixels, role)
             for role, pixels in (("donor", donor_pixels), ("recipient", recipient_pixels))
         ]
         last = torch.empty(0)

@@ -20,15 +20,9 @@ from torch import Tensor
 
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError
-from circuit_claims.measure.patching import (
-    _batch_plan,
-    _go_on,
-    _last_mixing,
-    norms_between,
-    one_clip,
-    require_finite,
-)
+from circuit_claims.measure.patching import norms_between
 from circuit_claims.measure.recovery import Norms
+from circuit_claims.measure.runs import batch_plan, clean_run, go_on, in_chunks, narrow_at, require_finite
 from circuit_claims.models.residual import EVERY_ROW, ResidualModel, Write
 
 if TYPE_CHECKING:
@@ -55,24 +49,35 @@ def sweep_heads(
         there are not, and NaN or Inf.
     """
     _require_heads(model, heads)
-    max_states = _batch_plan(model)
-    narrow_at = None if model.reads == EVERY_ROW else _last_mixing(model)
+    found: dict[Head, Norms] = {}
+    for some in in_chunks(model, sorted(set(heads)), batch_plan(model)):
+        found |= _sweep(model, donor_pixels, recipient_pixels, some)
+    return found
+
+
+def _sweep(
+    model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor, heads: Collection[Head]
+) -> dict[Head, Norms]:
+    max_states = batch_plan(model)
+    narrow = narrow_at(model)
     with torch.inference_mode():
-        donor = model.embed(one_clip(model, donor_pixels, "donor"))
-        recipient = model.embed(one_clip(model, recipient_pixels, "recipient"))
-        started = recipient.new_empty((len(set(heads)), *recipient.shape[1:]))
+        runs = (
+            clean_run(model, pixels, role, narrow)
+            for role, pixels in (("donor", donor_pixels), ("recipient", recipient_pixels))
+        )
+        donor = recipient = started = torch.empty(0)
         names: list[Head] = []
-        for index, write in enumerate(model.writes):
-            rows = model.reads if index == narrow_at else EVERY_ROW
-            started = _go_on(write, started, len(names), rows, max_states)
-            chosen = sorted(head for layer, head in set(heads) if write.mixes_tokens and layer == write.layer)
-            changes = _changes(write, donor, recipient, rows, chosen)
-            donor, recipient = (stream[:, rows] + write.at(stream, rows) for stream in (donor, recipient))
+        for index, (theirs, own) in enumerate(zip(*runs, strict=True)):
+            write, rows = own.write, model.reads if index == narrow else EVERY_ROW
+            if index == 0:
+                started = own.before.new_empty((len(heads), *own.before.shape[1:]))
+            started = go_on(write, started, len(names), rows, max_states)
+            chosen = sorted(head for layer, head in heads if write.mixes_tokens and layer == write.layer)
+            changes = _changes(write, theirs.before, own.before, rows, chosen)
+            donor, recipient = theirs.after, own.after
             for head, change in zip(chosen, changes, strict=True):
                 started[len(names)] = recipient[0] + change
                 names.append((write.layer, head))
-            require_finite(model, "donor", write.after, donor)
-            require_finite(model, "recipient", write.after, recipient)
             require_finite(model, "recipient with the donor's heads", write.after, started[: len(names)])
         whole, own = (model.readout(stream).summary for stream in (donor, recipient))
         summaries = model.readout(started).summary

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -36,14 +37,9 @@ from torch import Tensor
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
-from circuit_claims.measure.patching import (
-    STATE_TOKENS,
-    STATE_TOKENS_ELSEWHERE,
-    norms_between,
-    one_clip,
-    require_finite,
-)
+from circuit_claims.measure.patching import norms_between
 from circuit_claims.measure.recovery import Norms, projection
+from circuit_claims.measure.runs import batch_plan, clean_run, require_finite
 from circuit_claims.models.residual import CLS_ROW, EVERY_ROW, ResidualModel, Write
 
 if TYPE_CHECKING:
@@ -127,13 +123,18 @@ def labour(
         return own + drawn * size
 
     with torch.inference_mode():
-        donor = model.embed(one_clip(model, donor_pixels, "donor"))
-        recipient = model.embed(one_clip(model, recipient_pixels, "recipient"))
-        source = donor if source_pixels is None else model.embed(one_clip(model, source_pixels, "source"))
-        start, at_cls = recipient[:, CLS_ROW], []
+        donors, recipients = (
+            clean_run(model, pixels, role)
+            for role, pixels in (("donor", donor_pixels), ("recipient", recipient_pixels))
+        )
+        sources = repeat(None) if source_pixels is None else clean_run(model, source_pixels, "source")
+        donor = recipient = start = torch.empty(0)
+        at_cls: list[tuple[Tensor, Tensor]] = []
         states: Tensor | None = None
-        for write in model.writes:
-            own, theirs = write(recipient), write(source)
+        for step, donated, other in zip(recipients, donors, sources, strict=False):
+            write, recipient, own, _ = step
+            _, source, theirs, _ = donated if other is None else other
+            start = start if at_cls else recipient[:, CLS_ROW]
             at_cls.append((own[:, CLS_ROW], taken(theirs[:, CLS_ROW], own[:, CLS_ROW])))
             if write.layer >= first:
                 states = recipient.repeat(len(routes), 1, 1) if states is None else states
@@ -142,11 +143,7 @@ def labour(
                     patches = [_patched(route, write, source, recipient, theirs) for route in routes]
                 settled = [None if p is None else (p[0], taken(p[1], own[:, p[0]])) for p in patches]
                 states = _go_on(model, write, states, settled)
-            donor = donor + (theirs if source_pixels is None else write(donor))
-            source = donor if source_pixels is None else source + theirs
-            recipient = recipient + own
-            require_finite(model, "donor", write.after, donor)
-            require_finite(model, "recipient", write.after, recipient)
+            donor, recipient = donated.after, step.after
             if states is not None:
                 require_finite(model, "patched recipient", write.after, states)
         assert states is not None
@@ -201,8 +198,7 @@ def _mixed(write: Write, reading: Tensor, read: Tensor) -> Tensor:
 
 def _go_on(model: ResidualModel, write: Write, states: Tensor, patches: Sequence[Patched | None]) -> Tensor:
     """Every state `[state, token, d_model]` through one write: its own, the one taken, or some of each."""
-    device = model.device.partition(":")[0]
-    at_once = max(1, STATE_TOKENS.get(device, STATE_TOKENS_ELSEWHERE) // model.n_tokens)
+    at_once = batch_plan(model)
     after = states.clone()
     free = [i for i, p in enumerate(patches) if p is None or p[0] != EVERY_ROW]
     for begin in range(0, len(free), at_once):

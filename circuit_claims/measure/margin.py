@@ -5,14 +5,13 @@ The margin is the label's logit minus the highest of the others: the label is lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from circuit_claims.measure.errors import MeasurementError
-from circuit_claims.measure.patching import _batch_plan, _last_mixing, require_finite
+from circuit_claims.measure.runs import in_batches, narrow_at, require_finite
 from circuit_claims.models.residual import EVERY_ROW, Readout, ResidualModel
 from circuit_claims.models.sites import resid_post
 
@@ -37,20 +36,13 @@ def run_on(model: ResidualModel, states: Tensor, start: int = 0) -> Readout:
     return says
 
 
-def in_batches(model: ResidualModel, states: Tensor) -> Iterator[Tensor]:
-    """Views of as many streams as go through the model at once."""
-    plan = _batch_plan(model)
-    for first in range(0, len(states), plan):
-        yield states[first : first + plan]
-
-
 def _run_on(model: ResidualModel, resid: Tensor, start: int) -> Readout:
     """One batch. From the last attention on only the tokens that the readout reads are computed."""
-    narrow_at = None if model.reads == EVERY_ROW else _last_mixing(model)
-    if narrow_at is not None and start > narrow_at:
+    narrow = narrow_at(model)
+    if narrow is not None and start > narrow:
         resid = resid[:, model.reads]
     for index in range(start, len(model.writes)):
-        rows = model.reads if index == narrow_at else EVERY_ROW
+        rows = model.reads if index == narrow else EVERY_ROW
         resid = resid[:, rows] + model.writes[index].at(resid, rows)
     return model.readout(resid)
 

@@ -17,8 +17,9 @@ one write replaced; otherwise it agrees within float32's rounding of the stream.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -26,12 +27,22 @@ from torch import Tensor
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.recovery import Norms
 from circuit_claims.measure.results import Patch, Place, Reading, Sweep
-from circuit_claims.models.residual import EVERY_ROW, Edit, Readout, ResidualModel, Write, canonical, walk
+from circuit_claims.measure.runs import (
+    all_finite,
+    batch_plan,
+    checked,
+    clean_run,
+    clean_walk,
+    go_on,
+    in_chunks,
+    last_stream,
+    narrow_at,
+    one_clip,
+    require_finite,
+)
+from circuit_claims.models.residual import EVERY_ROW, Edit, Readout, ResidualModel, canonical, walk
 from circuit_claims.models.sites import Site
 
-STATE_TOKENS = {"cpu": 512}
-"""Tokens of all states of one batch, at most. On a CPU a batch that leaves the cache is slower than none."""
-STATE_TOKENS_ELSEWHERE = 65_536
 TOP = 5
 """Labels that a `Reading` keeps."""
 
@@ -68,34 +79,48 @@ def sweep(
     """
     wanted = {write.site for write in model.writes} if sites is None else {canonical(site) for site in sites}
     _require_sites(model, wanted, started_by_a_write=True)
-    max_states = max_states or _batch_plan(model)
-    narrow_at = None if tokens or model.reads == EVERY_ROW else _last_mixing(model)
+    max_states = max_states or batch_plan(model)
+    ordered = [site for site in model.sites if site in wanted]
+    parts = [
+        _sweep(model, donor_pixels, recipient_pixels, some, tokens, labels, max_states, source_pixels, noise)
+        for some in in_chunks(model, ordered, max_states)
+    ]
+    return replace(parts[0], patches={key: one for part in parts for key, one in part.patches.items()})
+
+
+def _sweep(
+    model: ResidualModel,
+    donor_pixels: Tensor,
+    recipient_pixels: Tensor,
+    wanted: Collection[Site],
+    tokens: bool,
+    labels: Sequence[int] | None,
+    max_states: int,
+    source_pixels: Tensor | None,
+    noise: int | None,
+) -> Sweep:
+    narrow = None if tokens else narrow_at(model)
     with torch.inference_mode():
-        donor = model.embed(one_clip(model, donor_pixels, "donor"))
-        recipient = model.embed(one_clip(model, recipient_pixels, "recipient"))
-        source = None if source_pixels is None else model.embed(one_clip(model, source_pixels, "source"))
+        donors = clean_run(model, donor_pixels, "donor", narrow)
+        recipients = clean_run(model, recipient_pixels, "recipient", narrow)
+        sources = repeat(None) if source_pixels is None else clean_run(model, source_pixels, "source", narrow)
         generator = None if noise is None else torch.Generator().manual_seed(noise)
-        started = recipient.new_empty((len(wanted), *recipient.shape[1:]))
+        donor = recipient = started = torch.empty(0)
         names: list[Site] = []
-        for index, write in enumerate(model.writes):
-            rows = model.reads if index == narrow_at else EVERY_ROW
-            donor_write, recipient_write = write.at(donor, rows), write.at(recipient, rows)
-            started = _go_on(write, started, len(names), rows, max_states)
-            taken = donor_write
-            if source is not None:
-                taken = write.at(source, rows)
-                source = source[:, rows] + taken
+        for index, (own, theirs, other) in enumerate(zip(recipients, donors, sources, strict=False)):
+            write, rows = own.write, model.reads if index == narrow else EVERY_ROW
+            if index == 0:
+                started = own.before.new_empty((len(wanted), *own.before.shape[1:]))
+            started = go_on(write, started, len(names), rows, max_states)
+            taken = theirs.out if other is None else other.out
             if generator is not None:
-                taken = recipient_write + _noise_like(taken - recipient_write, generator)
-            donor, recipient = donor[:, rows] + donor_write, recipient[:, rows]
-            for site, state in ((write.site, recipient + taken), (write.after, donor)):
+                taken = own.out + _noise_like(taken - own.out, generator)
+            donor, recipient = theirs.after, own.after
+            for site, state in ((write.site, own.before[:, rows] + taken), (write.after, donor)):
                 if site in wanted:
                     started[len(names)] = state[0]
                     names.append(site)
-            recipient = recipient + recipient_write
-            require_finite(model, "donor", write.after, donor)
-            require_finite(model, "recipient", write.after, recipient)
-            if not _all_finite(started[: len(names)]):
+            if not all_finite(started[: len(names)]):
                 for site, state in zip(names, started, strict=False):
                     require_finite(model, f"recipient with the donor's {site}", write.after, state)
         labels = _labels(model, donor, recipient, labels)
@@ -128,13 +153,12 @@ def patch(
     wanted = {canonical(site) for site in sites}
     _require_sites(model, wanted)
     with torch.inference_mode():
-        donor_clip = one_clip(model, donor_pixels, "donor")
         recipient_clip = one_clip(model, recipient_pixels, "recipient")
         edits: dict[Site, Edit] = {}
-        for site, donor in checked(model, "donor", walk(model, donor_clip)):
+        for site, donor in clean_walk(model, donor_pixels, "donor"):
             if site in wanted:
                 edits[site] = _taking(donor, rows)
-        recipient = last_stream(checked(model, "recipient", walk(model, recipient_clip)))
+        recipient = last_stream(clean_walk(model, recipient_pixels, "recipient"))
         patched = last_stream(checked(model, "patched recipient", walk(model, recipient_clip, edits)))
         labels = _labels(model, donor, recipient, labels)
         return read_patch(model, patched, donor, recipient, labels, tokens=True)
@@ -182,67 +206,6 @@ def norms_between(patched: Tensor, donor: Tensor, recipient: Tensor) -> Norms:
     )
 
 
-def one_clip(model: ResidualModel, pixels: Tensor, role: str) -> Tensor:
-    """A clip `[frame, 3, h, w]` (or a batch of one) as `[1, frame, 3, h, w]` on the model's device."""
-    batch = pixels[None] if pixels.ndim == 4 else pixels
-    expected = [model.frames, 3, model.image_size, model.image_size]
-    if list(batch.shape) != [1, *expected]:
-        raise MeasurementError(
-            f"{model.name}, {role}: pixels are {list(pixels.shape)}, and the model reads one clip {expected} "
-            "(frame, channel, h, w); make it with model.preprocess(frames)"
-        )
-    if not _all_finite(batch):
-        raise MeasurementError(f"{model.name}, {role}: there are NaN or Inf among the pixels")
-    return batch.to(model.device)
-
-
-def checked(
-    model: ResidualModel, role: str, run: Iterator[tuple[Site, Tensor]]
-) -> Iterator[tuple[Site, Tensor]]:
-    """A run, stopped with MeasurementError at the first site that has NaN or Inf."""
-    for site, value in run:
-        require_finite(model, role, site, value)
-        yield site, value
-
-
-def last_stream(run: Iterator[tuple[Site, Tensor]]) -> Tensor:
-    """The stream that a run ends with, `[batch, token, d_model]`."""
-    resid = torch.empty(0)
-    for _, resid in run:  # noqa: B007 - the last is meant
-        pass
-    return resid
-
-
-def require_finite(model: ResidualModel, role: str, site: Site, value: Tensor) -> None:
-    """Raise MeasurementError, naming model, role and site, unless every number is finite."""
-    if not _all_finite(value):
-        count = int((~torch.isfinite(value)).sum())
-        raise MeasurementError(
-            f"{model.name}, {role}, {site}: {count} of {value.numel()} numbers are NaN or Inf; "
-            "check the weights and the range of the pixels"
-        )
-
-
-def _all_finite(value: Tensor) -> bool:
-    """Whether every number is finite: one NaN or Inf makes the sum one too, and a sum is cheap."""
-    return math.isfinite(float(value.sum())) or bool(torch.isfinite(value).all())
-
-
-def _batch_plan(model: ResidualModel) -> int:
-    """States in one batch: fixed by the model and its kind of device, never by what happens to be free."""
-    device = model.device.partition(":")[0]
-    return max(1, STATE_TOKENS.get(device, STATE_TOKENS_ELSEWHERE) // model.n_tokens)
-
-
-def _go_on(write: Write, started: Tensor, count: int, rows: slice, max_states: int) -> Tensor:
-    """The first `count` states through one write, in batches of `max_states`; in place unless narrowed."""
-    after = started if rows == EVERY_ROW else started[:, rows].clone()
-    for first in range(0, count, max_states):
-        batch = slice(first, min(first + max_states, count))
-        after[batch] += write.at(started[batch], rows)
-    return after
-
-
 def _noise_like(difference: Tensor, generator: torch.Generator) -> Tensor:
     """Gaussian noise with the norm of `difference` `[batch, token, d_model]` at every token."""
     drawn = torch.randn(difference.shape, generator=generator).to(difference)
@@ -261,10 +224,6 @@ def _taking(value: Tensor, rows: slice) -> Edit:
         return patched
 
     return taken
-
-
-def _last_mixing(model: ResidualModel) -> int:
-    return max(index for index, write in enumerate(model.writes) if write.mixes_tokens)
 
 
 def _logits(says: Readout, labels: Sequence[int]) -> tuple[float, ...]:

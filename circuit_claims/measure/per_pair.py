@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import torch
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure import calibration
 from circuit_claims.measure.controls import CONTROLS
+from circuit_claims.measure.margin import run_on
 from circuit_claims.measure.patching import patch, sweep
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
+from circuit_claims.measure.runs import one_clip
 from circuit_claims.measure.trace import delta_trace
 from circuit_claims.models.identity import check_identities
 from circuit_claims.models.sites import attn_out, mlp_out, parse_site, resid_post
@@ -26,8 +31,8 @@ EVERY_LAYER_UP_TO = 4_000
 
 
 def describe(assay: Assay, pair: Pair) -> dict[str, Any]:
-    """What a model is, and whether its sites are what their names say (on one pair)."""
-    model = assay.model()
+    """What a model is, and whether its sites are what their names say (on one pair), in float32."""
+    model = assay.model("float32")
     small = model.n_tokens * model.n_layers <= EVERY_LAYER_UP_TO
     identity = check_identities(
         model, assay.success(pair), assay.failure(pair), layers="all" if small else "ends"
@@ -73,8 +78,11 @@ def _calibrate(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str
     """Checks whose answer is known beforehand; None where there is nothing to recover (0/0)."""
     model, success, failure = assay.model(), assay.success(pair), assay.failure(pair)
     identity = calibration.identity_patch(model, success, failure)
+    # Unbatched, every write is as much as everything else here: another third of them for another pair.
+    of = min(3, len(assay.chosen("outcome")))
+    sites = [write.site for write in model.writes][crc32(pair.name.encode()) % of :: of]
     return {
-        "null patch": calibration.null_patch(model, failure),
+        "null patch": calibration.null_patch(model, failure, sites),
         "identity patch": _projection(identity.norms["summary"]),
         "attention at CLS": _projection(calibration.attention_at_cls(model, success, failure)),
         "final patch tokens": calibration.final_patch_tokens(model, failure),
@@ -107,14 +115,15 @@ def _drift(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, flo
 
 def _labels(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, int | str]:
     """The top label of each clip; or that this window does not fit into the clips."""
-    from circuit_claims.models.residual import run
-
     try:
         clips = {"success": assay.success(pair), "failure": assay.failure(pair)}
     except SamplingError as why:
         return {"outside": str(why)}
-    on_device = {role: pixels[None].to(assay.bench.device) for role, pixels in clips.items()}
-    return {role: int(run(assay.model(), clip).logits[0].argmax()) for role, clip in on_device.items()}
+    model = assay.model()
+    with torch.inference_mode():
+        both = torch.cat([one_clip(model, pixels, role) for role, pixels in clips.items()])
+        logits = run_on(model, model.embed(both)).logits
+    return dict(zip(clips, logits.argmax(dim=-1).tolist(), strict=True))
 
 
 MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {

@@ -20,8 +20,8 @@ from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.controls import CONTROLS, Roles
 from circuit_claims.measure.logistic import split_accuracy
-from circuit_claims.measure.patching import one_clip, require_finite
-from circuit_claims.models.residual import ResidualModel, walk
+from circuit_claims.measure.runs import clean_walk
+from circuit_claims.models.residual import ResidualModel
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
@@ -79,9 +79,8 @@ def token_split(
 
 def _blocks(model: ResidualModel, pixels: Tensor, role: str) -> Iterator[tuple[int, Tensor]]:
     """Each block's layer and the stream after it `[1, token, d_model]`; call it under inference mode."""
-    for site, resid in walk(model, one_clip(model, pixels, role)):
+    for site, resid in clean_walk(model, pixels, role):
         if site.kind == "resid_post":
-            require_finite(model, role, site, resid)
             yield site.layer, resid
 
 

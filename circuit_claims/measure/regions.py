@@ -8,6 +8,7 @@ colour, or what another frame shows there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -16,11 +17,12 @@ from torch import Tensor
 
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.ablation import clip_of
+from circuit_claims.measure.attribution import attribute
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.grid import Cell, count, published_cells, tubelet_cells
 from circuit_claims.measure.margin import run_on, said
-from circuit_claims.measure.patching import checked, last_stream, one_clip
-from circuit_claims.models.residual import CLS_ROW, ResidualModel, walk
+from circuit_claims.measure.runs import batch_plan, one_clip
+from circuit_claims.models.residual import ResidualModel
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
@@ -46,22 +48,7 @@ def scores(model: ResidualModel, pixels: Tensor, label: int | None = None) -> Te
 
     Raises MeasurementError for clips of the wrong shape, and for NaN or Inf.
     """
-    with torch.inference_mode():
-        clip = one_clip(model, pixels, "clip")
-        last = last_stream(checked(model, "clip", walk(model, clip)))
-        readout, _ = model.frozen_readout(last)
-        towards = readout[int(model.readout(last).logits[0].argmax()) if label is None else label]
-        resid = model.embed(clip)
-        total = torch.zeros(resid.shape[1], dtype=torch.float64)
-        for write in model.writes:
-            if write.heads is not None:
-                pattern = write.heads.pattern(resid, CLS_ROW)[0, :, 0].double()
-                worth = (
-                    write.heads.values(resid)[0].double() @ (write.heads.output.double() @ towards)[..., None]
-                )
-                total += (pattern * worth[..., 0]).sum(dim=0).cpu()
-            resid = resid + write(resid)
-        return total
+    return attribute(model, pixels, label).sources
 
 
 def mask_of(model: ResidualModel, cells: Iterable[Cell]) -> Tensor:
@@ -124,12 +111,10 @@ def ablate_regions(
     """
     clip = one_clip(model, pixels, "clip")[0]
     with torch.inference_mode():
-        # One at a time: 20 clips of ViViT-B are half a gigabyte.
-        runs = [run_on(model, model.embed(clip[None])).logits]
-        runs += [
-            run_on(model, model.embed(painted(clip, *region)[None])).logits for region in regions.values()
-        ]
-        logits = torch.cat(runs)
+        # A batch at a time: 20 clips of ViViT-B are half a gigabyte.
+        clips = chain([clip], (painted(clip, *region) for region in regions.values()))
+        batches = iter(lambda: list(islice(clips, batch_plan(model))), [])
+        logits = torch.cat([run_on(model, model.embed(torch.stack(batch))).logits for batch in batches])
     label = int(logits[0].argmax())
     clean, *ablated = said(logits, label)
     areas = {name: {"area": float(mask.float().mean())} for name, (mask, _) in regions.items()}

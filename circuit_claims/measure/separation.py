@@ -19,9 +19,9 @@ from torch import Tensor
 
 from circuit_claims.measure.grid import count
 from circuit_claims.measure.margin import margins, rounded, run_on
-from circuit_claims.measure.patching import checked, last_stream, one_clip
 from circuit_claims.measure.regions import painted, scores, seed_of, tubelets
-from circuit_claims.models.residual import ResidualModel, walk
+from circuit_claims.measure.runs import clean_walk, last_stream, one_clip
+from circuit_claims.models.residual import ResidualModel
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
@@ -39,7 +39,7 @@ def direction(model: ResidualModel, success: Tensor, failure: Tensor) -> dict[st
     """
     with torch.inference_mode():
         lasts = [
-            last_stream(checked(model, role, walk(model, one_clip(model, pixels, role))))
+            last_stream(clean_walk(model, pixels, role))
             for role, pixels in (("success", success), ("failure", failure))
         ]
         says = torch.cat([model.readout(last).logits for last in lasts])

@@ -2,12 +2,16 @@
 
 The key of an entry is the sha256 of its fields as canonical JSON: weights, clips, sampling, method,
 precision, batch plan, device, versions, and the source code that measures. A change of any is another key, so
-a broken hook or another version of transformers is never judged from old numbers. An entry holds its fields.
+a broken hook or another version of transformers is never judged from old numbers.
+
+An entry is one JSON object in a file: its fields, the hash of its payload's text, and on a line of its own
+the payload. Reading one is a comparison of bytes and a hash, because a warm run reads thousands.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -17,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 """Of an entry's file. A change makes every older entry a miss."""
 DEPENDENCIES = ("torch", "transformers", "decord2", "numpy")
 
@@ -37,7 +41,14 @@ class Store:
     def get(self, fields: Mapping[str, Any]) -> Any | None:
         """The measurement that was made under exactly these fields, or None."""
         path = self.path(fields)
-        payload = None if path is None or not path.is_file() else self._read(path, fields)
+        try:
+            raw = None if path is None else path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raw = None
+        except OSError as error:
+            raw = None
+            self._problem(f"{path}: it cannot be read ({error}); it is measured again and replaced")
+        payload = None if raw is None else self._payload(raw, fields)
         self.hits += payload is not None
         self.misses += payload is None
         return payload
@@ -46,16 +57,15 @@ class Store:
         """Keep a measurement (JSON, not None, no NaN). An entry that is there is replaced whole."""
         if payload is None:
             raise ValueError("None stands for a miss and cannot be kept")
-        body = _canonical({"payload": payload})
+        body = _canonical(payload)
         path = self.path(fields)
         if path is None:
             return
-        entry = {"format": FORMAT, "fields": fields, "sha256": _sha256(body), "payload": payload}
         with self._lock(path, wait=True):
             try:
-                _write_atomically(path, json.dumps(entry, indent=1, sort_keys=True, allow_nan=False))
+                _write_atomically(path, f'{_head(fields)}{_sha256(body)}"\n,"payload":{body}}}\n')
             except OSError as error:
-                self.problems.append(f"{path}: not kept ({error}); free space, or name another folder")
+                self._problem(f"{path}: not kept ({error}); free space, or name another folder")
 
     def once(self, fields: Mapping[str, Any], measure: Callable[[], Any], *, wait: bool = True) -> Any:
         """The stored measurement, or else `measure()`, kept. Processes that ask at once measure it once.
@@ -87,7 +97,7 @@ class Store:
             yield False
             return
         except OSError as error:
-            self.problems.append(f"{path.parent}: cannot be locked ({error}); measured without a lock")
+            self._problem(f"{path.parent}: cannot be locked ({error}); measured without a lock")
             yield True
             return
         try:
@@ -100,17 +110,18 @@ class Store:
         key = key_of(fields)
         return None if self.folder is None else self.folder / key[:2] / f"{key}.json"
 
-    def _read(self, path: Path, fields: Mapping[str, Any]) -> Any | None:
-        try:
-            entry = json.loads(path.read_text(encoding="utf-8"))
-            body = _canonical({"payload": entry["payload"]})
-            wrong = _what_is_wrong(entry, body, fields)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            wrong = f"it cannot be read ({type(error).__name__}: {error})"
+    def _payload(self, raw: bytes, fields: Mapping[str, Any]) -> Any | None:
+        """The payload of an entry's bytes, where they are those that were written under these fields."""
+        head = _head(fields).encode()
+        payload, wrong = read_payload(raw) if raw.startswith(head) else (None, _what_is_wrong(raw, fields))
         if wrong:
-            self.problems.append(f"{path}: {wrong}; it is measured again and replaced")
-            return None
-        return entry["payload"]
+            self._problem(f"{self.path(fields)}: {wrong}; it is measured again and replaced")
+        return payload
+
+    def _problem(self, sentence: str) -> None:
+        """Keep what went wrong, once: an entry is looked for more than once in a run."""
+        if sentence not in self.problems:
+            self.problems.append(sentence)
 
 
 def key_of(fields: Mapping[str, Any]) -> str:
@@ -123,6 +134,7 @@ def versions() -> dict[str, str]:
     return {name: _version(name) for name in DEPENDENCIES}
 
 
+@functools.cache
 def _version(name: str) -> str:
     try:
         return metadata.version(name)
@@ -130,14 +142,58 @@ def _version(name: str) -> str:
         return "absent"
 
 
-def _what_is_wrong(entry: Mapping[str, Any], body: str, fields: Mapping[str, Any]) -> str:
-    if entry.get("format") != FORMAT:
-        return f"its format is {entry.get('format')}, not {FORMAT}"
-    if _canonical(entry["fields"]) != _canonical(fields):
-        return "its fields are not those of its key"
-    if entry.get("sha256") != _sha256(body):
-        return "its numbers are not those that were written"
-    return ""
+def read_payload(raw: bytes) -> tuple[Any, str]:
+    """The payload of an entry's bytes, and what is wrong with them (nothing: an empty string)."""
+    head, _, rest = raw.partition(b"\n")
+    if not rest.startswith(_BODY) or not rest.endswith(b"}\n"):
+        return None, "it cannot be read (it is cut off, or no entry of a store)"
+    body = rest[len(_BODY) : -2]
+    if not head.endswith(f'"{hashlib.sha256(body).hexdigest()}"'.encode()):
+        return None, "its numbers are not those that were written"
+    try:
+        return json.loads(body), ""
+    except ValueError as error:
+        return None, f"it cannot be read ({type(error).__name__}: {error})"
+
+
+def read_fields(raw: bytes) -> dict[str, Any]:
+    """The fields of an entry's bytes. Raises ValueError where they are not an entry's in this format."""
+    try:
+        entry = json.loads(raw.partition(b"\n")[0] + b"}")
+        known, fields = entry["format"], entry["fields"]
+    except (ValueError, KeyError, TypeError):
+        known, fields = _format_of_another(raw), None
+    if known != FORMAT:
+        raise ValueError(f"its format is {known}, not {FORMAT}")
+    if not isinstance(fields, dict):
+        raise ValueError("it cannot be read (it names no fields)")
+    return fields
+
+
+def _format_of_another(raw: bytes) -> Any:
+    """The format that bytes name which are no entry of this one. Raises ValueError where they name none."""
+    try:
+        return json.loads(raw)["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"it cannot be read ({type(error).__name__}: {error})") from None
+
+
+def _what_is_wrong(raw: bytes, fields: Mapping[str, Any]) -> str:
+    """Why bytes do not begin as the entry of these fields does."""
+    try:
+        other = read_fields(raw)
+    except ValueError as error:
+        return str(error)
+    same = _canonical(other) == _canonical(fields)
+    return "it cannot be read (spoilt)" if same else "its fields are not those of its key"
+
+
+_BODY = b',"payload":'
+
+
+def _head(fields: Mapping[str, Any]) -> str:
+    """How an entry begins, up to the hash of its payload."""
+    return f'{{"fields":{_canonical(fields)},"format":{FORMAT},"sha256":"'
 
 
 def _canonical(value: Any) -> str:
@@ -151,7 +207,7 @@ def _sha256(text: str) -> str:
 def _write_atomically(path: Path, text: str) -> None:
     """Readers see the old file or the new one, also after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:8]}-", suffix=".tmp")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

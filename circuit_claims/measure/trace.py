@@ -11,9 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from circuit_claims.measure.patching import checked, one_clip
 from circuit_claims.measure.results import Apart, DeltaTrace
-from circuit_claims.models.residual import ResidualModel, walk
+from circuit_claims.measure.runs import clean_walk
+from circuit_claims.models.residual import ResidualModel
 
 __all__ = ["Apart", "DeltaTrace", "delta_trace"]
 
@@ -27,7 +27,7 @@ def delta_trace(model: ResidualModel, positive_pixels: Tensor, negative_pixels: 
     """
     with torch.inference_mode():
         runs = [
-            checked(model, role, walk(model, one_clip(model, pixels, role)))
+            clean_walk(model, pixels, role)
             for role, pixels in (("positive", positive_pixels), ("negative", negative_pixels))
         ]
         trace: list[Apart] = []

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from functools import cache, lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def tracks_hash(pairs: PairSet) -> str:
     """What a mask depends on besides the clip. Raises NotApplicable where the pair set tracks nothing."""
     if pairs.tracks is None:
         raise NotApplicable(f"nothing says where things are in the clips of {pairs.name} (no `tracks`)")
-    return sha256(pairs.tracks.read_bytes()).hexdigest()
+    return file_sha256(pairs.tracks)
 
 
 def mask(assay: Assay, pair: Pair, positive: bool) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from circuit_claims.models.precision import MEMORY
 from circuit_claims.models.sites import Site, resid_post, resid_pre
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ class ResidualModel:
     reads: slice = field(default_factory=lambda: CLS_ROW)
     """The tokens of the last stream that the readout reads."""
     device: str = "cpu"
+    memory: int = MEMORY
+    """Bytes that the patched states of one sweep may take (`measure/runs.py`)."""
     reference: Reference | None = field(default=None, repr=False)
 
     @property

@@ -34,6 +34,13 @@ def names() -> dict[str, str]:
     return {**EMBEDDED, **planted, **{PREFIX + name: edit.summary for name, edit in EDITS.items()}}
 
 
+def about(name: str) -> str:
+    """What a model that comes with the package is, for a reader of a report; empty for others."""
+    told = names().get(name, "")
+    planted = name.removeprefix(PREFIX) in PLANTED and name.startswith(PREFIX)
+    return f"weights written by hand, so that the answer is known: {told}" if planted else told
+
+
 def resolve(name: str) -> ModelSource:
     """The model that a name on the command line means.
 

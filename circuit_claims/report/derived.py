@@ -109,7 +109,7 @@ def _published(report: Mapping[str, Any], model: str, metric: str, layers: list[
     printed: dict[tuple[str, str], dict[int, float]] = {}
     for entry, measured, matched in _measured(report, model):
         if matched["metric"] == metric and measured["published"] is not None:
-            source = entry["source"].split(",")[0]
+            source = _short(entry["source"])
             printed.setdefault((matched["site"], source), {})[int(matched["layer"])] = measured["published"]
     return [
         {
@@ -119,3 +119,10 @@ def _published(report: Mapping[str, Any], model: str, metric: str, layers: list[
         }
         for (site, source), table in printed.items()
     ]
+
+
+def _short(source: str) -> str:
+    """``table 3 (E3 section 4.4)``: where a number is printed, of a source that says more."""
+    place = source.split(";")[0].split(", which")[0].split(":")[0]
+    where, _, table = place.partition(", ")
+    return f"{table} ({where})" if table.startswith(("table", "figure")) else where

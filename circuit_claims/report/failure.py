@@ -2,6 +2,8 @@
 
 from circuit_claims.judge.ledger import Result
 from circuit_claims.judge.record import Drift
+from circuit_claims.report import plain, wording
+from circuit_claims.report.schema import measurement
 from circuit_claims.report.text import visible
 
 
@@ -9,6 +11,7 @@ def failure(result: Result, rerun: str) -> str:
     """The text of a refuted or drifted claim, or of an error that explains itself."""
     claim, verdict, evidence = result.planned.claim, result.verdict, result.evidence
     part = f" ({result.planned.part})" if result.planned.part else ""
+    measured = None if evidence is None else measurement(result)
     # The first line is all that pytest's summary shows: what drifted has both numbers there.
     drifted = result.comparison.drift in (Drift.MOVED, Drift.FLIPPED)
     said = result.comparison.sentence if drifted else verdict.outcome.value.upper()
@@ -16,25 +19,39 @@ def failure(result: Result, rerun: str) -> str:
     lines += [f"  claimed    {claim.statement}", f"  source     {claim.source}"]
     if result.planned.model:
         lines.append(f"  model      {result.planned.model}")
-    lines.append(f"  found      {verdict.sentence}")
+    lines.append(f"  found      {_found(result)}")
     if result.comparison.sentence:
         lines.append(f"  record     {result.comparison.sentence}")
         if result.comparison.entry and result.comparison.entry.reason:
             lines.append(f"             reason on record: {result.comparison.entry.reason}")
-    if result.expectation is not None:
-        lines.append(f"  asserted   {result.expectation.words}")
-    if evidence is not None:
-        if evidence.published is not None:
-            lines.append(f"  published  {evidence.published:.4g}")
-        for name, value in evidence.experiment.items():
-            if name == "model":
-                continue
-            lines.append(f"  {name:<10} {value}")
-        for flag in evidence.flags:
-            lines.append(f"  flag       {flag}")
-    for contrast in verdict.contrasts:
-        ends = [contrast["low"], contrast["high"]]
-        bounds = "unbounded" if None in ends else ", ".join(f"{end:.4g}" for end in ends)
-        lines.append(f"  minus {contrast['control']}: {contrast['estimate']:.4g} [{bounds}]")
+    if measured is not None and evidence is not None:
+        lines.append(f"  measured   {plain.measured_name(measured)}: {wording.numbers(measured)}")
+        if measured["asserted"]:
+            lines.append(f"  asserted   {wording.range_of(measured)}")
+        if measured["published"] is not None:
+            lines.append(f"  published  {wording.number(measured['published'], measured['unit'])}")
+        lines += [f"  {name:<10} {value}" for name, value in evidence.experiment.items() if name != "model"]
+        lines += [f"  flag       {flag}" for flag in evidence.flags]
+        lines += [
+            f"  minus {contrast['control']}: {wording.contrast(contrast, measured['unit'])}"
+            for contrast in verdict.contrasts
+        ]
     lines += ["", f"  again: {rerun}"]
     return "\n".join(visible(line) for line in lines)
+
+
+def _found(result: Result) -> str:
+    """The verdict in a sentence, as the other renderers say it."""
+    verdict = result.verdict
+    return plain.why(
+        {
+            "kind": str(result.planned.claim.kind),
+            "verdict": str(verdict.outcome),
+            "reason": str(verdict.reason),
+            "sentence": verdict.sentence,
+            "controls": list(verdict.contrasts),
+            "parts": [],
+            "quantifier": "",
+            "measurements": [] if result.evidence is None else [measurement(result)],
+        }
+    )

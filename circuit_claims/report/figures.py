@@ -6,25 +6,21 @@ changes and a notebook shows it as it is. `svg` turns one into markup that follo
 
 import re
 from collections.abc import Mapping, Sequence
-from io import BytesIO, StringIO
-from math import exp, nan
+from io import StringIO
+from math import exp
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from circuit_claims.report import derived, plain, wording
+from circuit_claims.report.drawn import Frames
+from circuit_claims.report.maps import token_map
+from circuit_claims.report.style import CLAIM, CONTROL, FAINT, INK, PAPER, PUBLISHED, folded, numbers
 from circuit_claims.report.text import cleaned, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Frames = Mapping[tuple[str, str], Sequence[bytes]]
-"""JPEG frames of some clips, by pair and clip, evenly over the model's window."""
-
-INK, FAINT, PAPER = "#222831", "#8a929e", "#fefdfb"
-CLAIM = ("#1f5fd0", "#c2410c", "#0f766e", "#9d174d", "#6d28d9", "#4d7c0f", "#0369a1", "#92400e")
-CONTROL = ("#7b8494", "#a0a7b4", "#5d6675")
-PUBLISHED = ("#8b3fd1", "#b07be3", "#6b2fa8", "#c9a4ee")
 VARIABLES = {
     INK: "--ink",
     FAINT: "--faint",
@@ -95,16 +91,16 @@ def draw(figure: Mapping[str, Any], frames: Frames | None = None) -> "Figure":
     kinds = {"curve": _curve, "layers": _layers, "bars": _bars}
     figure = cleaned(figure)
     if figure["kind"] == "map":
-        return _map(figure, frames or {})
+        return token_map(figure, frames or {})
     if figure["kind"] not in kinds:
         raise ValueError(
             f"no figure of kind {figure['kind']!r} is drawn; there are {', '.join([*kinds, 'map'])}"
         )
     made, axes = _canvas(6.6, 3.4)
     kinds[figure["kind"]](axes, figure)
-    axes.set_ylabel(figure["y"]["label"], color=INK)
+    axes.set_ylabel(folded(plain.without_log(figure["y"]["label"], figure["y"]["unit"]), 40), color=INK)
     if figure["y"].get("log"):
-        axes.set_yscale("log")
+        _log(axes)
     _units(axes, figure["y"]["unit"])
     return made
 
@@ -121,6 +117,20 @@ def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":
         spine.set_visible(side in ("left", "bottom"))
     axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.6)
     return made, axes
+
+
+def _log(axes: "Axes") -> None:
+    """A logarithmic axis whose ticks are numbers that people read."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    digits: tuple[float, ...] = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
+    if high < 10 * low:
+        digits = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+    axes.yaxis.set_major_locator(LogLocator(subs=digits))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _units(axes: "Axes", unit: str) -> None:
@@ -155,21 +165,15 @@ def _looks(series: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return looks
 
 
-def _numbers(values: Sequence[float | None]) -> list[float]:
-    return [nan if value is None else value for value in values]
-
-
 def _curve(axes: "Axes", figure: Mapping[str, Any]) -> None:
     x = figure["x"]["values"]
     for some, (colour, marker) in zip(figure["series"], _looks(figure["series"]), strict=True):
         line = {"claim": "-", "control": "--", "published": ":"}[some["role"]]
         axes.plot(
-            x, _numbers(some["values"]), line, marker=marker, ms=4, color=colour, label=some["name"], lw=1.6
+            x, numbers(some["values"]), line, marker=marker, ms=4, color=colour, label=some["name"], lw=1.6
         )
         if "low" in some and "high" in some:
-            axes.fill_between(
-                x, _numbers(some["low"]), _numbers(some["high"]), color=colour, alpha=0.15, lw=0
-            )
+            axes.fill_between(x, numbers(some["low"]), numbers(some["high"]), color=colour, alpha=0.15, lw=0)
     _marks_and_legend(axes, figure)
 
 
@@ -178,11 +182,9 @@ def _layers(axes: "Axes", figure: Mapping[str, Any]) -> None:
     for at, (some, (colour, marker)) in enumerate(zip(series, _looks(series), strict=True)):
         # Side by side within a layer, so that no interval hides another.
         places = [place + 0.5 * ((at + 0.5) / len(series) - 0.5) for place in x]
-        values = _numbers(some["values"])
+        values = numbers(some["values"])
         if "low" in some and "high" in some:
-            axes.vlines(
-                places, _numbers(some["low"]), _numbers(some["high"]), color=colour, lw=2.2, alpha=0.8
-            )
+            axes.vlines(places, numbers(some["low"]), numbers(some["high"]), color=colour, lw=2.2, alpha=0.8)
         ink: dict[str, Any] = {"color": colour}
         if some["role"] == "published":
             ink = {"edgecolors": colour, "facecolors": "none"}
@@ -209,7 +211,10 @@ def _marks_and_legend(axes: "Axes", figure: Mapping[str, Any]) -> None:
 
 def _bars(axes: "Axes", figure: Mapping[str, Any]) -> None:
     bars = figure["bars"]
-    for at, (bar, (colour, _)) in enumerate(zip(bars, _looks(bars), strict=True)):
+    looks = _looks(bars)
+    if sum(bar["role"] == "claim" for bar in bars) == len(bars):
+        looks = [(CLAIM[0], "")] * len(bars)  # of one kind: their names say what they are
+    for at, (bar, (colour, _)) in enumerate(zip(bars, looks, strict=True)):
         hatch = {"claim": None, "control": "///", "published": "..."}[bar["role"]]
         axes.bar(
             at,
@@ -222,63 +227,10 @@ def _bars(axes: "Axes", figure: Mapping[str, Any]) -> None:
         if bar.get("low") is not None and bar.get("high") is not None:
             axes.vlines(at, bar["low"], bar["high"], color=INK, lw=1.6)
     axes.axhline(0, color=FAINT, lw=0.8)
-    axes.set_xticks(range(len(bars)), [_folded(bar["name"]) for bar in bars])
-
-
-def _folded(name: str, width: int = 16) -> str:
-    from textwrap import fill
-
-    return fill(name, width)
-
-
-def _map(figure: Mapping[str, Any], frames: Frames) -> "Figure":
-    """A row of frames for each map: the clip's frame at each tubelet, with the map's colours over it."""
-    from matplotlib.figure import Figure
-
-    maps = figure["maps"]
-    clip = frames.get((figure["pair"], figure["clip"]), ())
-    tubelets = len(maps[0]["values"])
-    made = Figure(
-        figsize=(max(6.6, 0.86 * tubelets), 1.02 * len(maps) + 0.5),
-        layout="constrained",
-        facecolor="none",
+    width = max(64 // max(len(bars), 1), 8)  # letters that have room below a bar
+    axes.set_xticks(
+        range(len(bars)), [folded(bar["name"], width) for bar in bars], fontsize=9 if width > 10 else 8
     )
-    grid = made.subplots(len(maps), tubelets, squeeze=False)
-    values = [v for some in maps for frame in some["values"] for row in frame for v in row if v is not None]
-    peak = max((abs(value) for value in values), default=1.0) or 1.0
-    signed = any(some.get("signed") for some in maps)
-    for row, some in zip(grid, maps, strict=True):
-        for t, axes in enumerate(row):
-            axes.set_xticks([])
-            axes.set_yticks([])
-            for spine in axes.spines.values():
-                spine.set_color(FAINT)
-            if clip:
-                axes.imshow(
-                    _grey(clip[int((t + 0.5) / tubelets * len(clip))]), extent=(0, 1, 0, 1), cmap="gray"
-                )
-            shown = axes.imshow(
-                [_numbers(line) for line in some["values"][t]],
-                extent=(0, 1, 0, 1),
-                cmap="RdBu_r" if signed else "magma",
-                vmin=-peak if signed else 0.0,
-                vmax=peak,
-                alpha=0.6 if clip else 1.0,
-                interpolation="nearest",
-            )
-        row[0].set_ylabel(_folded(some["name"], 14), color=INK, fontsize=8)
-    bar = made.colorbar(shown, ax=grid, shrink=0.9, pad=0.01)
-    bar.set_label(figure["y"]["label"], color=INK, fontsize=8)
-    bar.ax.tick_params(colors=INK, labelsize=8)
-    bar.outline.set_edgecolor(FAINT)
-    return made
-
-
-def _grey(jpeg: bytes) -> Any:
-    from PIL import Image
-
-    with Image.open(BytesIO(jpeg)) as image:
-        return image.convert("L")
 
 
 def _intervals(entry: wording.Entry) -> "Figure":

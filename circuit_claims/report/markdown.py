@@ -5,12 +5,13 @@ never within one, and says so with a link.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from circuit_claims.judge.record import write_whole
 from circuit_claims.report import plain, summary, wording
+from circuit_claims.report.front import headline
 from circuit_claims.report.text import cleaned
 
 LIMIT = 900_000
@@ -64,26 +65,34 @@ def _head(report: Mapping[str, Any]) -> str:
 
 
 def _glance(report: Mapping[str, Any]) -> Iterator[str]:
-    """A table for each kind of claim: claims by models."""
+    """A table for each kind of claim, claims by models; the paper's main findings stand first."""
+    main = headline(report)
     for group in plain.GROUPS:
         mine = [entry for entry in report["claims"] if plain.group_of(entry) is group]
-        if not mine:
-            continue
-        models = list(dict.fromkeys(entry["model"] for entry in mine))
-        rows = [
-            f"## {group.heading}",
-            "",
-            f"{escaped(group.told)}",
-            "",
-            f"| {group.column} | {' | '.join(escaped(model or 'in its own tables') for model in models)} |",
-            f"|---|{'---|' * len(models)}",
-        ]
-        for key in dict.fromkeys(entry["key"] for entry in mine):
-            found = {entry["model"]: entry for entry in mine if entry["key"] == key}
-            statement = next(iter(found.values()))["statement"]
-            cells = [_cell(found[model]) if model in found else "not judged" for model in models]
-            rows.append(f"| {escaped(statement)} | {' | '.join(cells)} |")
-        yield "\n".join([*rows, ""])
+        first = [entry for key in main for entry in mine if entry["key"] == key and group is plain.FINDINGS]
+        rest = [entry for entry in mine if entry not in first]
+        if first:
+            yield _table(group, "The main findings", first)
+        if rest:
+            yield _table(group, f"The other {group.name}" if first else group.heading, rest)
+
+
+def _table(group: plain.Group, heading: str, mine: Sequence[wording.Entry]) -> str:
+    models = list(dict.fromkeys(entry["model"] for entry in mine))
+    rows = [
+        f"## {heading}",
+        "",
+        f"{escaped(group.told)}",
+        "",
+        f"| {group.column} | {' | '.join(escaped(model or 'in its own tables') for model in models)} |",
+        f"|---|{'---|' * len(models)}",
+    ]
+    for key in dict.fromkeys(entry["key"] for entry in mine):
+        found = {entry["model"]: entry for entry in mine if entry["key"] == key}
+        statement = next(iter(found.values()))["statement"]
+        cells = [_cell(found[model]) if model in found else "not judged" for model in models]
+        rows.append(f"| {escaped(statement)} | {' | '.join(cells)} |")
+    return "\n".join([*rows, ""])
 
 
 def _cell(entry: wording.Entry) -> str:

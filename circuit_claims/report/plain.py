@@ -24,8 +24,8 @@ class Group:
 FINDINGS = Group(
     "findings",
     "The findings",
-    "What the paper's sentences mean: the number has to lie where the claim says, and above every control. "
-    "Below each verdict: what was observed, and what the claim needs.",
+    "A finding holds where its number lies where the claim says, and above every control: measurements in "
+    "which there is nothing to find, such as two clips of one outcome, or random weights.",
 )
 NUMBERS = Group(
     "numbers",
@@ -51,6 +51,9 @@ CHECKS = Group(
     "The check",
 )
 GROUPS = (FINDINGS, NUMBERS, FORENSICS, TABLES, CHECKS)
+
+LONGEST_NAME, MOST_LISTED = 64, 3
+"""Of a measurement in a cell, in letters; and of parts that are told one by one."""
 
 FLAGS: Mapping[str, str] = {
     "inert readout": "The published metric reads tokens that the classifier never looks at, and scores how "
@@ -99,29 +102,70 @@ def section(entry: Entry) -> str:
     return " ".join(words).capitalize() or "Claims"
 
 
-def brief(entry: Entry) -> str:
-    """A verdict's reason in a few words, for a cell of a table: the number, and what it had to be."""
-    if entry["verdict"] in ("not applicable", "error", "incomplete", "artifact") or not entry["measurements"]:
+def brief(entry: Entry, *, named: bool = False) -> str:
+    """A verdict's reason in a few words, for a cell of a table: the number, and what it had to be.
+
+    With `named`, what the number is of stands before it, where it is one number.
+    """
+    if entry["verdict"] in ("not applicable", "error", "incomplete") or not entry["measurements"]:
         return str(entry["sentence"])
+    if entry["verdict"] == "artifact":
+        return _sentence_of_parts(entry)
     if entry["reason"] in ("undefined", "too few pairs", "no contrast"):
         return str(entry["sentence"])
-    seen = _seen(entry)
+    name = measured_name(entry["measurements"][0])
+    one = named and len(entry["measurements"]) == 1 and len(name) <= LONGEST_NAME
+    seen = f"{name}: {_seen(entry)}" if one else f"found {_seen(entry)}"
     if entry["reason"] in ("specificity", "contrast"):
         total = {c["name"] for m in entry["measurements"] for c in m["controls"]}
-        below = len(_controls_not_exceeded(entry))
-        return (
-            f"{seen}; not above {below} of {len(total)} controls" if total else f"{seen}; not above a control"
+        below = _controls_not_exceeded(entry)
+        which = (
+            f"in {wording.listed(below)}" if len(below) < 3 else f"{len(below)} of {len(total)} controls show"
         )
-    if entry["verdict"] == "supported" and wording.asserted(entry) == "more than its controls":
-        return f"{seen}; above every control"
-    return f"{seen}; needs {wording.asserted(entry)}"
+        seen += f", {'not clearly' if entry['reason'] == 'contrast' else 'no'} more than "
+        return seen + (which if below else "its controls show")
+    if wording.asserted(entry) == "more than its controls":
+        return (
+            f"{seen}, above every control" if entry["verdict"] == "supported" else f"{seen}; {wanted(entry)}"
+        )
+    return f"{seen}, needs {wanted(entry)}"
+
+
+def measured_name(measured: Mapping[str, Any]) -> str:
+    """What was measured, in the unit that it is shown in."""
+    return without_log(str(measured["name"]), measured["unit"])
+
+
+def effect(measured: Mapping[str, Any]) -> str:
+    """The effect size of a measurement, in a sentence: against the edge of what is asserted."""
+    found, unit = measured["effect"], measured["unit"]
+    edge = wording.number(found["from"], unit)
+    low, high = (wording.number(found[end], "fraction") for end in ("above_low", "above_high"))
+    told = [f"{wording.number(found['above'], 'fraction')} [{low}, {high}] of {found['n']} above {edge}"]
+    if found["g"] is not None:
+        told.append(f"Hedges’ g from there {found['g']:.3g}")
+    told.append(f"Hodges-Lehmann {wording.difference(found['hodges_lehmann'], unit)}")
+    return "; ".join(told)
+
+
+def without_log(name: str, unit: str) -> str:
+    """A name of a log, which is shown as a factor."""
+    return name.removeprefix("log ") if unit == "log ratio" else name
+
+
+def _sentence_of_parts(entry: Entry) -> str:
+    """Why a claim of several parts is what it is: as its parts say it."""
+    mine = [part["sentence"] for part in entry["parts"] if part["verdict"] == entry["verdict"]]
+    return str(mine[0] if mine else entry["sentence"])
 
 
 def why(entry: Entry) -> str:
     """The verdict in a sentence with its reason."""
     word, reason = entry["verdict"], entry["reason"]
-    if not entry["measurements"] or word in ("not applicable", "error", "incomplete", "artifact"):
+    if not entry["measurements"] or word in ("not applicable", "error", "incomplete"):
         return str(entry["sentence"])
+    if word == "artifact":
+        return f"{_sentence_of_parts(entry)} Observed {wording.observed(entry)}."
     found = f"Observed {wording.observed(entry)}; the claim needs {wanted(entry)}{_in_parts(entry)}."
     if word == "supported":
         controls = {f"“{c['name']}”": None for m in entry["measurements"] for c in m["controls"]}
@@ -181,9 +225,19 @@ def _seen(entry: Entry) -> str:
     """What was observed, as short as it can be said; with its interval where that is what leaves it open."""
     measured = [m for m in entry["measurements"] if m["value"] is not None]
     if len(measured) != 1:
+        kinds = {re.sub(r"\d+", "", m["name"]) for m in measured}
+        if 1 < len(kinds) == len(measured) <= MOST_LISTED:
+            return wording.listed(
+                f"{_part_value(m)} {wording.number(m['value'], m['unit'])}" for m in measured
+            )
         return wording.observed(entry).split(", ")[0]
     text = wording.numbers(measured[0]).split(" n=")[0]
     return text if entry["reason"] == "straddles" else text.split(" [")[0]
+
+
+def _part_value(measured: Mapping[str, Any]) -> str:
+    """``mediated`` of ``part=mediated``."""
+    return str(measured["part"]).partition("=")[2] or measured_name(measured)
 
 
 def _controls_not_exceeded(entry: Entry) -> list[str]:

@@ -20,6 +20,7 @@ from circuit_claims.report.text import without_places
 
 NAME = "circuit-claims/report"
 VERSION = 2
+_UNNUMBERED = 1_000_000
 _NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
 """A list of numbers over several lines, which would be most of the file. No string holds a line's end."""
 
@@ -35,6 +36,7 @@ def build(
     Files under `root` are named from there; of other paths only the last name is kept.
     """
     names = _shown_names([model["name"] for model in models], root)
+    findings = sorted(findings, key=_file_number)  # stable: 10 comes after 9, and not after 1
     shared = Shared()
     report = {
         "schema": NAME,
@@ -49,6 +51,13 @@ def build(
     }
     placeless: dict[str, Any] = without_places(_rounded(report), root)
     return placeless
+
+
+def _file_number(finding: Finding) -> int:
+    """The number in the name of a claim's file, as `test_10_generalises.py`; others stand last."""
+    file = finding.parts[0].planned.nodeid.split("::")[0] if finding.parts else ""
+    found = re.search(r"test_(\d+)_[^/]*$", file)
+    return int(found[1]) if found else _UNNUMBERED
 
 
 def counts(findings: Sequence[Finding]) -> dict[str, int]:
@@ -82,7 +91,7 @@ def _claim(finding: Finding, model: str | None, shared: Shared) -> dict[str, Any
         "reason": verdict.reason,
         "sentence": verdict.sentence,
         "flags": flags,
-        "measurements": [_measurement(part, shared) for part in finding.parts if part.evidence],
+        "measurements": [measurement(part, shared) for part in finding.parts if part.evidence],
         "controls": list(verdict.contrasts),
         "figures": _figures(finding),
         "expected_parts": finding.expected,
@@ -109,7 +118,8 @@ def _recorded(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _measurement(part: Result, shared: Shared) -> dict[str, Any]:
+def measurement(part: Result, shared: Shared | None = None) -> dict[str, Any]:
+    """What was measured for one item, as plain data; with `shared`, all that it takes to judge it again."""
     evidence, verdict = part.evidence, part.verdict
     assert evidence is not None
     return {
@@ -128,7 +138,7 @@ def _measurement(part: Result, shared: Shared) -> dict[str, Any]:
         "undefined": dict(evidence.undefined),
         "controls": [_control(control) for control in evidence.controls],
         "effect": dict(verdict.effect) or None,
-        "evidence": kept(evidence, shared),
+        **({} if shared is None else {"evidence": kept(evidence, shared)}),
     }
 
 

@@ -4,40 +4,71 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from circuit_claims.report import wording
-from circuit_claims.report.plain import CHECKS, FINDINGS, NUMBERS, VERDICTS, group_of
+from circuit_claims.report.plain import CHECKS, FINDINGS, NUMBERS, VERDICTS, brief, group_of
 from circuit_claims.report.wording import Entry
+
+NOUNS = ("artifact", "error")
+FEW = 2
+"""Statements that a paragraph can name."""
 
 
 def paragraph(report: Mapping[str, Any]) -> list[str]:
     """Its sentences: each model's, the paper's own tables, and whether the instrument can be trusted."""
     claims = report["claims"]
     models = [model["name"] for model in report["models"] if any(e["model"] == model["name"] for e in claims)]
+    headline = (report["run"].get("paper") or {}).get("headline", ())
     told = [
-        _model(name, [e for e in claims if e["model"] == name], first=at == 0, alone=len(models) == 1)
+        _model(
+            name, [e for e in claims if e["model"] == name], headline, first=at == 0, alone=len(models) == 1
+        )
         for at, name in enumerate(models)
     ]
     return [*told, *_tables([e for e in claims if e["model"] is None]), *_checks(claims)]
 
 
-def _model(name: str, mine: Sequence[Entry], *, first: bool, alone: bool) -> str:
+def _model(name: str, mine: Sequence[Entry], headline: Sequence[str], *, first: bool, alone: bool) -> str:
     findings = [entry for entry in mine if group_of(entry) is FINDINGS]
+    main = [entry for key in headline for entry in findings if entry["key"] == key]
     numbers = [entry for entry in mine if group_of(entry) is NUMBERS]
+    whose = "the paper’s " if first else ""
     told = []
-    if findings:
-        held = len(_supported(findings))
-        of = f"of the paper’s {_count(findings, 'finding')}" if first else f"of {_count(findings, 'finding')}"
-        told.append(f"{held or 'none'} {of} {_hold(held)}{_rest(findings, causes=alone)}")
+    if main:
+        what = f"{whose}{_count(main, 'main finding')}"
+        said = f"{_of(main, what)}{_named(main, alone)}{_rest(main, causes=False)}"
+        told.append(f"{said}{_example(main) if alone else ''}")
+        told += [_of(findings, f"all {_count(findings, 'finding')}")] if alone else []
+    elif findings:
+        what = f"{whose}{_count(findings, 'finding')}"
+        told.append(f"{_of(findings, what)}{_rest(findings, causes=alone)}")
     if numbers:
         held = len(_supported(numbers))
-        whose = "its " if first and findings else ""
-        told.append(
-            f"{held or 'none'} of {whose}{_count(numbers, 'published number')} {_are(held)} reproduced"
-        )
+        its = "its " if first and findings else ""
+        told.append(f"{held or 'none'} of {its}{_count(numbers, 'published number')} {_are(held)} reproduced")
     if not told:
         counts = {word: sum(entry["verdict"] == word for entry in mine) for word in VERDICTS}
         said = wording.listed(f"{count} {word}" for word, count in counts.items() if count)
         told.append(f"of {_count(mine, 'claim')}: {said}")
     return f"On {name}, {'; '.join(told)}."
+
+
+def _example(entries: Sequence[Entry]) -> str:
+    """Why one of them is refuted."""
+    refuted = [entry for entry in entries if entry["verdict"] == "refuted"]
+    if not refuted:
+        return ""
+    return f"; “{refuted[0]['statement'].rstrip('.')}”, for one, is refuted ({brief(refuted[0], named=True)})"
+
+
+def _of(entries: Sequence[Entry], what: str) -> str:
+    """``3 of the paper’s 9 main findings hold``."""
+    held = len(_supported(entries))
+    return f"{held or 'none'} of {what} {_hold(held)}"
+
+
+def _named(entries: Sequence[Entry], alone: bool) -> str:
+    """Those that hold, where they are few and there is room."""
+    held = [f"“{entry['statement'].rstrip('.')}”" for entry in _supported(entries)]
+    return f" ({wording.listed(held)})" if alone and 0 < len(held) <= FEW else ""
 
 
 def _count(entries: Sequence[Entry], noun: str) -> str:
@@ -51,7 +82,10 @@ def _rest(entries: Sequence[Entry], *, causes: bool) -> str:
         mine = [entry for entry in entries if entry["verdict"] == word]
         if not mine or word == "supported":
             continue
-        told.append(f"{len(mine)} {_are(len(mine))} {word}")
+        what = word
+        if word in NOUNS:
+            what = f"an {word}" if len(mine) == 1 else f"{word}s"
+        told.append(f"{len(mine)} {_are(len(mine))} {what}")
         if word == "refuted" and causes:
             shared = sum(entry["reason"] == "specificity" for entry in mine)
             said = [f"{len(mine) - shared} because the number lies elsewhere"] if shared < len(mine) else []

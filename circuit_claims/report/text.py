@@ -61,6 +61,8 @@ def without_places(value: Any, root: Path | None = None) -> Any:
 def _everywhere(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
+    if value is None or isinstance(value, float | int):
+        return value  # most of a report, and sooner known than what is no mapping
     if isinstance(value, Mapping):
         return {change(str(key)): _everywhere(inner, change) for key, inner in value.items()}
     if isinstance(value, list | tuple):

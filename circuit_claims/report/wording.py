@@ -56,12 +56,8 @@ def observed(entry: Entry) -> str:
         return "-"
     if len(measured) == 1:
         return numbers(measured[0])
-    low = min(measured, key=lambda m: m["value"])
-    high = max(measured, key=lambda m: m["value"])
-    unit = low["unit"]
-    ends = [number(low["value"], unit), number(high["value"], unit)]
-    values = " to ".join(dict.fromkeys(ends))
-    return f"{values}, {len(measured)} parts, n={low['n']}"
+    least = min(m["n"] for m in measured)
+    return f"{_ranges(measured, 'value')}, {len(measured)} parts, n={least}"
 
 
 def asserted(entry: Entry) -> str:
@@ -80,7 +76,7 @@ def range_of(measured: Mapping[str, Any]) -> str:
     if said["kind"] == "below":
         return f"< {high}"
     if said["kind"] == "negligible":
-        return f"between {low} and {high}"
+        return f"within {high} of 0"
     if said["kind"] == "anything":
         return str(said["words"])
     if said["kind"] == "exactly":
@@ -93,8 +89,19 @@ def published(entry: Entry) -> str:
     measured = [m for m in entry["measurements"] if m["published"] is not None]
     if not measured:
         return ""
-    values, unit = [m["published"] for m in measured], measured[0]["unit"]
-    return " to ".join(dict.fromkeys([number(min(values), unit), number(max(values), unit)]))
+    return _ranges(measured, "published")
+
+
+def _ranges(measured: Sequence[Mapping[str, Any]], name: str) -> str:
+    """From the least to the greatest, of each unit for itself."""
+    units: dict[str, list[float]] = {}
+    for some in measured:
+        units.setdefault(some["unit"], []).append(some[name])
+    told = [
+        " to ".join(dict.fromkeys([number(min(values), unit), number(max(values), unit)]))
+        for unit, values in units.items()
+    ]
+    return listed(told)
 
 
 def change(entry: Entry) -> str:

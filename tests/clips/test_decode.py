@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 
@@ -14,7 +15,14 @@ import pytest
 from drawn_clips import N_FRAMES, RAMP, drawn, encode, reference
 
 from circuit_claims.clips.decode import ClipError, Decoder, decoder_version
-from circuit_claims.clips.decoder_child import MAX_PIXELS, Container, RefusedError, check_container
+from circuit_claims.clips.decoder_child import (
+    MAX_FRAMES,
+    MAX_PIXELS,
+    Container,
+    RefusedError,
+    check_container,
+    read_container,
+)
 
 
 def assert_refused(decoder: Decoder, path: Path, *words: str) -> ClipError:
@@ -171,6 +179,8 @@ def test_the_header_is_checked_before_anything_is_decoded() -> None:
     assert MAX_PIXELS == 2**10 * 2**10 * 2**9
     for changes, words in [
         ({"width": 2**10, "height": 2**10, "promised": 2**9 + 1, "packets": 2**9 + 1}, "million pixels"),
+        ({"promised": MAX_FRAMES + 1}, f"where {MAX_FRAMES} are the limit; cut it"),
+        ({"packets": MAX_FRAMES + 1}, f"has {MAX_FRAMES + 1} frames or more"),
         ({"width": 0}, "no frames"),
         ({"packets": 0}, "no frames"),
         ({"packets": 9}, "holds 9 of the 10 frames"),
@@ -180,6 +190,23 @@ def test_the_header_is_checked_before_anything_is_decoded() -> None:
     ]:
         with pytest.raises(RefusedError, match=words):
             check_container(container(**changes))
+
+
+def test_a_million_tiny_frames_are_not_even_counted(shared_decoder: Decoder, tmp_path: Path) -> None:
+    path = tmp_path / "many.avi"
+    with av.open(str(path), "w") as made:
+        stream = made.add_stream("mpeg4", rate=25)
+        stream.height = stream.width = 16
+        stream.pix_fmt = "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")
+        (one,) = [bytes(packet) for packet in (*stream.encode(picture), *stream.encode())]
+        for at in range(2 * MAX_FRAMES):
+            packet = av.Packet(one)
+            packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, at, at, True
+            packet.time_base = Fraction(1, 25)
+            made.mux(packet)
+    assert read_container(str(path)).packets == MAX_FRAMES + 1
+    assert_refused(shared_decoder, path, f"frames or more, where {MAX_FRAMES} are the limit", "cut it")
 
 
 def test_an_error_survives_pickling(shared_decoder: Decoder, tmp_path: Path) -> None:

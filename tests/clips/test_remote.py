@@ -238,5 +238,5 @@ def test_without_a_network_the_papers_pair_says_what_to_download(cache: Path, tm
     assert "hf download --repo-type dataset chereddysaivreddy/kinetics-400 bowling/bowling_plain.mp4" in str(
         caught.value
     )
-    assert "; it needs bowling/bowling_plain.mp4 and bowling/bowling_gutter.mp4" in str(caught.value)
+    assert "; the pair needs bowling/bowling_plain.mp4 and bowling/bowling_gutter.mp4" in str(caught.value)
     assert not (tmp_path / "cache").exists()

@@ -75,6 +75,15 @@ def test_the_level_is_shared_among_the_parts():
         assert quantify(EACH, plain(EACH, 0.0, bound), 2).outcome is outcome
 
 
+def test_parts_that_are_refuted_alone_only_say_so():
+    """Three to five is 3 -+ 1.96 at 95 %, and at the 99.58 % of twelve parts 3 -+ 4.17."""
+    found = quantify(EACH, plain(EACH, *[5.0] * 12), 12)
+    assert found.outcome is INCONCLUSIVE
+    assert "12 refuted" in found.sentence
+    assert found.sentence.endswith("None is refuted at the 99.58 % that 12 parts ask for.")
+    assert "ask for" not in quantify(EACH, plain(EACH, 2.5, 2.8), 2).sentence
+
+
 def test_another_level_is_shared_as_well():
     """At 80 % two parts get 90 % each: 3 -+ 1.51; at 80 % alone 3 -+ 1.08."""
     parts = [plain(EACH, 0.0, bound, level=0.8) for bound in (4.4, 4.6)]

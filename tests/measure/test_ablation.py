@@ -234,7 +234,7 @@ def test_what_is_asked_wrongly_is_answered_with_what_there_is() -> None:
         ablate_each(TOY, RECIPIENT, resample(TOY, DONOR), heads=True)
     with pytest.raises(MeasurementError, match="a mean write needs a clip"):
         mean(TOY, [])
-    with pytest.raises(MeasurementError, match="toy, clip, resid_post 0: 3 of 6 numbers are NaN or Inf"):
+    with pytest.raises(MeasurementError, match="toy, clip, mlp_out 0: 3 of 6 numbers are NaN or Inf"):
         ablate_each(TOY, clip(1e30, 0), zero(TOY))
     with pytest.raises(MeasurementError, match="toy, other clip, mlp_out 0: 3 of 6"):
         ablate_each(TOY, RECIPIENT, resample(TOY, clip(1e30, 0)), [mlp_out(1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ ROOMS = {
     "measure/patching.py": "from circuit_claims.models.residual import walk\n",
     "measure/ablation.py": "from circuit_claims.measure import patching\n",
     "measure/probing.py": "import numpy\n",
-    "measure/assay.py": "def late():\n    from circuit_claims.clips.decode import Decoder\n",
+    "measure/assay.py": "def late():\n    from circuit_claims.clips.decode import Decoder\n"
+    "from circuit_claims.measure.store import (\n    Store,\n)\n",
+    "measure/store.py": "x = 1\n",
     "models/load.py": "import circuit_claims.models.residual\n",
     "models/residual.py": "x = 1\n",
     "clips/decode.py": "x = 1\n",
@@ -47,6 +50,7 @@ def hashes(package: Path) -> dict[str, str]:
         ("models/residual.py", {"patching", "ablation", "probing"}),
         ("clips/decode.py", {"patching", "ablation", "probing"}),
         ("judge/verdict.py", set()),
+        ("measure/store.py", set()),
     ],
 )
 def test_a_change_reaches_what_imports_it_and_nothing_else(package: Path, changed: str, of: set[str]) -> None:
@@ -65,6 +69,41 @@ def test_the_same_code_under_another_name_is_another_code(package: Path) -> None
 def test_a_measurement_that_no_module_makes_is_said_so(package: Path) -> None:
     with pytest.raises(FileNotFoundError):
         code_hash("measure.nothing", package)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "from circuit_claims.clips import decode",
+        "from circuit_claims.clips import (\n    strip,\n    decode as d,\n)",
+        "from circuit_claims.clips import strip, \\\n    decode",
+        "if True: from circuit_claims.clips.decode import x",
+        "x = 1; import os, circuit_claims.clips.decode as d",
+        "def f():\n\tfrom circuit_claims.clips.decode import x  # late",
+    ],
+)
+def test_an_import_is_found_however_it_is_written(package: Path, written: str) -> None:
+    before = hashes(package)
+    (package / "measure/probing.py").write_text(written)
+    with_import = hashes(package)["probing"]
+    (package / "clips/decode.py").write_text("x = 2")
+    assert len({before["probing"], with_import, hashes(package)["probing"]}) == 3
+
+
+def test_every_import_that_python_sees_is_found() -> None:
+    """Held against the parser, on all of the package's own modules."""
+    root = Path(module.__file__).parents[1]
+    for path in sorted(root.rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        seen = set()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                seen |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                assert not node.level, f"{path}: a relative import is not followed"
+                seen |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        files = {module._file_of(root, name) for name in seen}
+        assert files <= {None, *(module._file_of(root, name) for name in module._names(source))}, path
 
 
 def test_the_real_measurements_reach_the_model_the_clips_and_no_verdict() -> None:

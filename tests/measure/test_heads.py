@@ -99,5 +99,5 @@ def test_heads_that_there_are_not() -> None:
         sweep_heads(toy, DONOR, RECIPIENT, [(0, 1)])
     with pytest.raises(MeasurementError, match="no head 0 in layer 2"):
         sweep_heads(toy, DONOR, RECIPIENT, [(2, 0)])
-    with pytest.raises(MeasurementError, match=r"toy, donor, resid_post 0: 3 of 6"):
+    with pytest.raises(MeasurementError, match=r"toy, donor, mlp_out 0: 3 of 6"):
         sweep_heads(toy, clip(1e30, 0), RECIPIENT, [(0, 0)])

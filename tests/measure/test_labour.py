@@ -308,5 +308,5 @@ def test_bad_input_says_what_is_wrong() -> None:
         labour(toy, DONOR, RECIPIENT, 0, 1, routes=["nothing"])
     with pytest.raises(NotApplicable, match="toy is not read at a CLS token"):
         labour(integer_toy(reads=EVERY_ROW), DONOR, RECIPIENT, 0, 1)
-    with pytest.raises(MeasurementError, match="toy, donor, resid_post 0"):
+    with pytest.raises(MeasurementError, match="toy, donor, mlp_out 0"):
         labour(toy, clip(1e30, 0), RECIPIENT, 0, 1)

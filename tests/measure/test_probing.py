@@ -64,7 +64,7 @@ def test_coarse_pixels_are_means_of_blocks() -> None:
 def test_clips_that_cannot_be_measured_are_named() -> None:
     with pytest.raises(MeasurementError, match="toy, clip: pixels are"):
         cls_streams(integer_toy(), torch.zeros(2, 3, 2, 2))
-    with pytest.raises(MeasurementError, match=r"toy, clip, resid_post 0: .* NaN or Inf"):
+    with pytest.raises(MeasurementError, match=r"toy, clip, mlp_out 0: .* NaN or Inf"):
         cls_streams(integer_toy(), clip(1e30, 0))
     with pytest.raises(MeasurementError, match="toy, negative"):
         token_split(integer_toy(), DONOR, clip(1e30, 0), layers=[0])

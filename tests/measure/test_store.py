@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,10 +86,14 @@ def test_other_weights_and_another_transformers_are_never_judged_from_old_number
     assert store.get(fields(one)) == PAYLOAD
     assert store.get(fields(other)) is None
     installed = store_module.metadata.version
+    store_module._version.cache_clear()
     monkeypatch.setattr(
         store_module.metadata, "version", lambda name: "4.56.2" if name == "transformers" else installed(name)
     )
-    assert store.get(fields(one)) is None
+    try:
+        assert store.get(fields(one)) is None
+    finally:
+        store_module._version.cache_clear()
 
 
 @given(fields=st.dictionaries(st.text(max_size=5), JSON, max_size=4))
@@ -104,7 +110,23 @@ def edit_a_number(path: Path) -> None:
     path.write_text(path.read_text().replace("0.5", "0.7"))
 
 
+def half_of_it(path: Path) -> None:
+    """What a machine that lost its power may leave: the right length, and zeros."""
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 2] + bytes(len(raw) - len(raw) // 2))
+
+
+def cut_the_fields(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def another_hash(path: Path) -> None:
+    head, _, body = path.read_text().partition("\n")
+    path.write_text(f'{head[:-3]}00"\n{body}')
+
+
 def edit_the_fields(path: Path) -> None:
+    """Whole, and of other fields: a file that was copied to another's name."""
     path.write_text(path.read_text().replace('"a1"', '"a2"'))
 
 
@@ -117,14 +139,31 @@ def write(text: bytes) -> Callable[[Path], Any]:
     [
         (cut, "cannot be read"),
         (edit_a_number, "its numbers are not those that were written"),
+        (half_of_it, "cannot be read"),
+        (cut_the_fields, "cannot be read"),
+        (another_hash, "its numbers are not those that were written"),
         (edit_the_fields, "its fields are not those of its key"),
         (write(b""), "cannot be read"),
         (write(b"\xff\x00"), "cannot be read"),
         (write(b"[1, 2]"), "cannot be read"),
-        (write(b'{"format": 1}'), "cannot be read"),
-        (write(b'{"format": 0, "payload": 1, "fields": {}}'), "its format is 0, not 1"),
+        (write(b'{"format": 2}'), "cannot be read"),
+        (write(b'{"format": 0, "payload": 1, "fields": {}}'), "its format is 0, not 2"),
+        (write(b'{"fields": {\n  "a": 1},\n "format": 1,\n "payload": 1}'), "its format is 1, not 2"),
     ],
-    ids=["cut", "number", "fields", "empty", "binary", "list", "lacking", "format"],
+    ids=[
+        "cut",
+        "number",
+        "half",
+        "head",
+        "hash",
+        "fields",
+        "empty",
+        "binary",
+        "list",
+        "lacking",
+        "format",
+        "old",
+    ],
 )
 def test_a_damaged_entry_is_a_miss_that_is_said_and_replaced(
     tmp_path: Path, damage: Callable[[Path], Any], said: str
@@ -179,6 +218,40 @@ def test_a_write_that_fails_leaves_the_old_entry_whole(
     assert "No space left" in store.problems[0]
     assert store.get(FIELDS) == PAYLOAD
     assert list(tmp_path.rglob("*.tmp")) == []
+
+
+WRITES_TOO_MUCH = """
+import resource, sys
+from circuit_claims.measure.store import Store
+store = Store(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+store.put({"measurement": "sweep"}, {"d": [0.5] * 5000})
+assert store.once({"measurement": "trace"}, lambda: {"d": [0.25] * 5000})["d"][0] == 0.25
+print(*store.problems, sep="\\n")
+"""
+"""As on a disk that is full: the system refuses in the middle of a file."""
+
+
+def test_a_full_disk_loses_nothing_that_was_there(tmp_path: Path) -> None:
+    Store(tmp_path).put({"measurement": "sweep"}, PAYLOAD)
+    ran = subprocess.run(
+        [sys.executable, "-c", WRITES_TOO_MUCH, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.count("not kept") == 2, ran.stdout
+    store = Store(tmp_path)
+    assert store.get({"measurement": "sweep"}) == PAYLOAD
+    assert store.get({"measurement": "trace"}) is None
+    assert store.problems == []
+    assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()].count(".json") == 1
+    assert list(tmp_path.rglob("*.tmp")) == []
+
+
+def test_what_is_wrong_with_an_entry_is_said_once(tmp_path: Path) -> None:
+    Store(tmp_path).put(FIELDS, PAYLOAD)
+    cut(entry_of(tmp_path))
+    store = Store(tmp_path)
+    assert [store.get(FIELDS), store.get(FIELDS)] == [None, None]
+    assert len(store.problems) == 1
 
 
 def test_an_error_while_measuring_is_the_error_and_lets_go_of_the_lock(tmp_path: Path) -> None:

@@ -65,12 +65,31 @@ def test_a_second_run_measures_nothing_and_says_the_same(on_models, monkeypatch)
     assert on_models.measured() == stored
 
 
-def test_a_warm_run_imports_neither_torch_nor_a_decoder(on_models):
+def test_a_warm_run_imports_neither_torch_nor_a_decoder_nor_what_draws(on_models):
     on_models.run(*on_models.options())
+    assert '<svg role="img"' in (on_models.reports / "latest.html").read_text(), "something was drawn"
     (on_models.folder / "conftest.py").write_text(TELLS_MODULES)
     assert on_models.spawn(*on_models.options()).ret == 0
     imported = set((on_models.pytester.path / "modules.txt").read_text().split())
-    assert imported & {"torch", "transformers", "decord", "av"} == set()
+    assert "numpy" in imported, "it was judged"
+    assert imported & {"torch", "transformers", "decord", "av", "matplotlib", "scipy.stats"} == set()
+
+
+def test_a_spoilt_entry_is_said_once_and_measured_again(on_models):
+    """Half of a file, as after a power cut; the report is the one of the undisturbed store."""
+    on_models.run(*on_models.options())
+    first, stored = on_models.report, on_models.measured()
+    spoilt = sorted((on_models.pytester.path / ".circuit-cache").glob("[0-9a-f][0-9a-f]/*.json"))[:7]
+    for path in spoilt:
+        path.write_bytes(path.read_bytes()[:-100])
+    result = on_models.run(*on_models.options())
+    assert result.ret == 0
+    said = [line for line in result.outlines if line.startswith("store: ")]
+    assert [line.endswith("it is measured again and replaced") for line in said] == [True] * 5 + [False]
+    assert said[-1] == "store: 2 more like these"
+    assert without_times(on_models.report) == without_times(first)
+    assert on_models.measured() == stored
+    assert "store:" not in on_models.run(*on_models.options()).stdout.str()
 
 
 def test_without_a_store_every_run_measures(on_models):
@@ -242,3 +261,46 @@ def test_a_killed_run_goes_on_where_it_was(on_models):
     assert without_times(on_models.report) == without_times(expected)
     assert on_models.measured() == {"facts": 1, "sweep": 12, "trace": 6}
     assert {path: path.read_bytes() for path in kept} == kept, "what was measured is not measured again"
+
+
+def test_the_precision_and_what_decided_it_are_told(on_models, monkeypatch):
+    on_models.run(*on_models.options())
+    exact = values(on_models, "mlp-forward")
+    result = on_models.run(*on_models.options(), "--circuit-precision", "bfloat16")
+    result.stdout.fnmatch_lines(
+        ["circuit-claims: * · cpu bfloat16 · *", "*computed in bfloat16: as asked for"]
+    )
+    rounded = values(on_models, "mlp-forward")
+    assert rounded != exact
+    assert all(abs(rounded[pair] - exact[pair]) < 0.1 for pair in exact)
+    # A machine without the hardware says so, and measures nothing that float32 has measured.
+    monkeypatch.setattr("circuit_claims.models.precision.CPUINFO", Path("none"))
+    monkeypatch.setattr("circuit_claims.measure.assay.bfloat16_unit", lambda _device: "")
+    result = on_models.run(*on_models.options(), "--circuit-precision", "auto")
+    result.stdout.fnmatch_lines(["*computed in float32: this cpu multiplies no bfloat16 in hardware"])
+    assert values(on_models, "mlp-forward") == exact
+
+
+@pytest.mark.parametrize(("allowed", "took"), [(1.0, "bfloat16"), (0.0, "float32")])
+def test_auto_takes_what_agrees_on_the_first_pair(on_models, monkeypatch, allowed, took):
+    monkeypatch.setattr("circuit_claims.measure.assay.bfloat16_unit", lambda _device: "AMX")
+    monkeypatch.setattr("circuit_claims.measure.assay.AGREEMENT", allowed)
+    result = on_models.run(*on_models.options(), "--circuit-precision", "auto")
+    result.stdout.fnmatch_lines([f"*computed in {took}: *recoveries of * differ by at most *"])
+    assert on_models.measured()["agreement"] == 1
+    assert on_models.report["run"]["precision"] == took
+
+
+@pytest.mark.parametrize("size", ["7", "0MiB", "much"])
+def test_an_amount_of_memory_that_is_none_is_refused(on_models, size):
+    result = on_models.run(*on_models.options(), "--circuit-memory", size)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*'{size}' is no amount of memory: give one such as 512MiB or 4GiB"])
+
+
+def test_too_little_memory_is_an_error_of_each_claim_that_says_what_would_do(on_models):
+    result = on_models.run(*on_models.options(), "--circuit-memory", "0.01MiB", "--circuit-cache", "off")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["*no room for one patched state; --circuit-memory 1MiB is the least that would do*"]
+    )

@@ -1,26 +1,28 @@
 """The page in a browser, as people open it: on a phone and on a desk, light and dark, without JavaScript.
 
-Needs playwright and a Chromium (`playwright install chromium`, or the system's own).
+Needs playwright and a Chromium (`make browser` installs it). Without, the tests are skipped; in CI they fail.
 """
 
-import re
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsers import NoBrowserError, expected, launched
 from hostile import hostile_report
 from reports_by_hand import a_report
 
 from circuit_claims.report import html
 from circuit_claims.report.reading import read
+from circuit_claims.report_command import frames_at_hand
 
 pytestmark = pytest.mark.slow
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if expected():  # a page that nobody opened must not look like one that passed
+    import playwright.sync_api as playwright
+else:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample" / "latest.json"
-SIZES = {"phone": (390, 844), "desk": (1280, 800)}
+SIZES = {"phone": (390, 844), "desk": (1440, 900)}
 OPENS_IN_S = 2.0
 PATIENCE_MS = 180_000
 
@@ -28,13 +30,12 @@ PATIENCE_MS = 180_000
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        system = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
         try:
-            browser = driver.chromium.launch()
-        except playwright.Error:
-            if system is None:
-                pytest.skip("no Chromium: `playwright install chromium`")
-            browser = driver.chromium.launch(executable_path=system)
+            browser = launched(driver)
+        except NoBrowserError as why:
+            if expected():
+                pytest.fail(f"CI is set, and {why}")
+            pytest.skip(str(why))
         yield browser
         browser.close()
 
@@ -133,20 +134,46 @@ def test_the_sample_is_small_and_opens_at_once(chromium):
     if not SAMPLE.exists():
         pytest.skip("no sample: `make sample` writes one")
     assert SAMPLE.with_suffix(".html").stat().st_size < 5_000_000
-    took = []
-    for _ in range(3):  # the fastest of three: other work on the machine is not the page's
-        page = patient(chromium).new_page()
-        began = time.monotonic()
-        page.goto(SAMPLE.with_suffix(".html").as_uri())
-        took.append(time.monotonic() - began)
-        page.context.close()
-    assert min(took) < OPENS_IN_S
+    took = {}
+    for size, (width, height) in SIZES.items():
+        for _ in range(3):  # the fastest of three: other work on the machine is not the page's
+            page = patient(chromium, viewport={"width": width, "height": height}).new_page()
+            page.goto(SAMPLE.with_suffix(".html").as_uri())
+            # From the start of the navigation until everything is loaded and laid out, as the browser says.
+            (loaded,) = page.evaluate("performance.getEntriesByType('navigation').map(n => n.loadEventEnd)")
+            painted = page.evaluate(
+                "performance.getEntriesByType('paint').reduce((most, p) => Math.max(most, p.startTime), 0)"
+            )
+            took[size] = min(took.get(size, float("inf")), max(loaded, painted) / 1000)
+            page.context.close()
+    assert max(took.values()) < OPENS_IN_S, took
+
+
+def test_the_first_screen_answers_which_findings_hold_and_why_one_does_not(chromium):
+    """What a person sees before scrolling, on a desk: verdicts with reasons, and a sentence to quote."""
+    if not SAMPLE.exists():
+        pytest.skip("no sample: `make sample` writes one")
+    width, height = SIZES["desk"]
+    page = patient(chromium, viewport={"width": width, "height": height}).new_page()
+    page.goto(SAMPLE.with_suffix(".html").as_uri())
+
+    def seen(selector):
+        boxes = [(one.bounding_box(), one.inner_text()) for one in page.locator(selector).all()[:40]]
+        return [text for box, text in boxes if box and box["y"] + box["height"] <= height]
+
+    assert any("main findings" in text for text in seen(".quote"))
+    badges = seen(".glance .badge")
+    assert len(badges) >= 6
+    assert any("refuted" in text for text in badges)
+    assert any("found" in text or "needs" in text for text in seen(".glance td .brief"))
+    page.context.close()
 
 
 def test_the_sample_is_what_its_report_renders_to():
     if not SAMPLE.exists():
         pytest.skip("no sample: `make sample` writes one")
     text = SAMPLE.with_suffix(".html").read_text(encoding="utf-8")
-    frames = re.compile(r'<figure class="strip">.*?</figure>\n', re.DOTALL)
-    assert frames.search(text), "the clips were at hand"
-    assert frames.sub("", text) == frames.sub("", html.render(read(SAMPLE))), "`make sample-again` renders it"
+    report = read(SAMPLE)
+    frames = frames_at_hand(report)
+    assert any(frames.values()), "the clips are in the repository"
+    assert text == html.render(report, frames), "`make sample-again` renders it"

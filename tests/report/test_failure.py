@@ -51,14 +51,17 @@ def test_all_that_can_be_said_fits_one_screen_and_ends_with_the_command():
         "claimed    An MLP recovers 42 %.",
         "source     E3 section 4.4",
         "model      organism",
-        "found      Recovery is 3 [1.04, 4.96], n = 5, but it is no more than in control 0",
+        "found      Refuted, because the number is not about the outcome: it is not shown to be more than in "
+        "“control 0”,",
+        "Observed 300 % [103.7 %, 496.3 %] n=5; the claim needs more than 50 %.",
+        "measured   recovery: 300 % [103.7 %, 496.3 %] n=5",
         "record     recorded supported, now refuted (recorded 0.6123, now 3)",
         "reason on record: seen in March",
-        "asserted   > 0.5",
-        "published  0.5441",
+        "asserted   > 50 %",
+        "published  54.4 %",
         "patch      mlp_out 4",
         "flag       inert readout",
-        "minus control 4: 0 [0, 0]",
+        "minus control 4: +0 points [+0, +0]",
     ],
 )
 def test_it_says(said):
@@ -69,7 +72,9 @@ def test_every_verdict_can_be_told():
     for finding in every_verdict():
         for part in finding.parts:
             text = failure(part, AGAIN)
-            assert text.splitlines()[0].endswith(str(part.verdict.outcome).upper())
+            drifted = part.comparison.drift in (Drift.MOVED, Drift.FLIPPED)
+            told = part.comparison.sentence if drifted else str(part.verdict.outcome).upper()
+            assert text.splitlines()[0].endswith(told)
 
 
 def test_an_error_before_any_measurement_tells_its_cause():
@@ -87,4 +92,4 @@ def test_a_contrast_without_bounds_can_be_told():
     observed = evidence(ONE_TO_FIVE, controls=(control([0.0] * 5, design=Design.SEEDS, name="random"),))
     flipped = Comparison(Drift.FLIPPED, "recorded supported, now inconclusive")
     result = Result(planned(claim), decide(claim, observed, above(0.5)), observed, above(0.5), flipped)
-    assert "minus random: 3 [unbounded]" in failure(result, AGAIN)
+    assert "minus random: +300 points [unbounded]" in failure(result, AGAIN)

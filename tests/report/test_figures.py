@@ -13,6 +13,7 @@ from reports_by_hand import MODEL, RUN, a_report, judged, quantified
 from circuit_claims import Report
 from circuit_claims.judge.expectation import above, between
 from circuit_claims.report import derived, figures
+from circuit_claims.report.drawn import drawn
 from circuit_claims.report.schema import build, write
 
 CURVE = {
@@ -192,3 +193,56 @@ def test_a_claims_own_figures_are_drawn():
     assert report["claims"][0]["figures"] == [CURVE]
     (made,) = Report(report).figures("growth/reproduces")
     assert made.axes[0].get_ylabel() == "relative delta"
+
+
+# Kept -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A folder of kept figures that holds the map, and no means to draw another."""
+    first = drawn(MAP, FRAMES, tmp_path)
+    assert first == figures.svg(figures.draw(MAP, FRAMES), MAP["title"])
+
+    def unwanted(*_args, **_more):
+        raise AssertionError("it was drawn again")
+
+    monkeypatch.setattr(figures, "draw", unwanted)
+    assert drawn(MAP, FRAMES, tmp_path) == first
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("figure", "frames"),
+    [
+        ({**MAP, "title": "Another"}, FRAMES),
+        ({**MAP, "clip": "failure"}, FRAMES),
+        (MAP, {("golf-1", "success"): [jpeg(255)] * 16}),
+        (MAP, {}),
+    ],
+    ids=["title", "clip", "frames", "no frames"],
+)
+def test_a_figure_of_anything_else_is_drawn(kept, figure, frames):
+    with pytest.raises(AssertionError, match="drawn again"):
+        drawn(figure, frames, kept)
+
+
+def test_a_figure_is_drawn_again_where_what_draws_has_changed(kept, monkeypatch):
+    monkeypatch.setattr("circuit_claims.report.drawn._drawer", lambda: b"another matplotlib")
+    with pytest.raises(AssertionError, match="drawn again"):
+        drawn(MAP, FRAMES, kept)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda text: text[:-9], lambda text: text.replace("head 1", "head 7")], ids=["cut", "edited"]
+)
+def test_a_spoilt_figure_is_drawn_again(kept, spoil):
+    (file,) = kept.glob("*.svg")
+    file.write_text(spoil(file.read_text()))
+    with pytest.raises(AssertionError, match="drawn again"):
+        drawn(MAP, FRAMES, kept)
+
+
+def test_a_folder_that_takes_no_figure_stops_nothing(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert drawn(BARS, {}, tmp_path / "file").startswith("<svg")

@@ -1,6 +1,7 @@
 """The page: what it says, that it needs nothing but itself, and that every way through it leads somewhere."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, planned
 from reports_by_hand import MODEL, RUN, a_report, every_verdict, judged, quantified
 
 from circuit_claims.judge.claim import Outcome
-from circuit_claims.judge.expectation import above, anything, between
+from circuit_claims.judge.expectation import above, anything, between, exactly
 from circuit_claims.judge.ledger import NO_RECORD, Finding, Result
 from circuit_claims.judge.verdict import decide
 from circuit_claims.report import html, plain
@@ -197,3 +198,75 @@ def test_the_same_report_is_the_same_page():
 
 def test_a_report_without_claims_is_a_page():
     assert "0 claims of a paper" in paged([]).text
+
+
+# The first screen -----------------------------------------------------------------------------------------
+
+PAPER = {
+    "title": "On Circuits",
+    "identifier": "arXiv 0",
+    "headline": ["b/means", "not-judged/means", "a/means"],
+}
+
+
+def headlined():
+    low, high = evidence([0.3, 0.31, 0.29, 0.3, 0.3]), evidence(ONE_TO_FIVE)
+    return [
+        judged("c", high, above(0.5), kind="means"),
+        judged("a", low, above(0.5), kind="means"),
+        judged("b", replace(high, controls=(control([0.1] * 5),)), above(0.5), kind="means"),
+    ]
+
+
+def test_the_papers_main_findings_stand_first_and_in_its_own_order():
+    found = paged(headlined(), paper=PAPER)
+    links = [attrs["href"] for attrs in found.all("a")]
+    assert links.index("#claim-b-means-organism") < links.index("#claim-a-means-organism")
+    assert links.index("#claim-a-means-organism") < links.index("#claim-c-means-organism")
+    assert found.text.index("The main findings") < found.text.index("The other findings")
+    assert "The main findings" not in paged(headlined()).text
+
+
+def test_the_paragraph_names_what_holds_and_why_one_is_refuted():
+    shown = paged(headlined(), paper=PAPER).text.replace("\u00a0", " ")
+    assert (
+        "On organism, 1 of the paper’s 2 main findings holds (“An MLP recovers 42 %”), 1 is refuted; "
+        "“An MLP recovers 42 %”, for one, is refuted (recovery: 30 %, needs more than 50 %); "
+    ) in shown
+
+
+def test_parts_of_different_units_have_axes_of_their_own():
+    logs = replace(evidence([-0.6, -0.5, -0.7, -0.6, -0.6]), unit="log ratio", name="log growth")
+    made = quantified("b", evidence([0.3, 0.31, 0.29, 0.3, 0.3]), logs, expectation=above(0.5))
+    found = paged([made])
+    assert len(found.of_class("axis")) >= 4, "a row and a line for each of two axes"
+    shown = found.text.replace("\u00a0", " ")
+    assert "Observed 30 % and ×0.549, 2 parts, n=5" in shown
+    ticks = re.findall(r">([^<>]+)</text>", found.source)
+    assert any("%" in text for text in ticks)
+    assert any(text.startswith("×") for text in ticks)
+
+
+def test_a_figure_of_two_claims_is_drawn_once_and_linked_from_the_other():
+    figure = {
+        "kind": "bars", "title": "some bars", "y": {"label": "recovery", "unit": "fraction"},
+        "bars": [{"name": "one", "role": "claim", "value": 0.5}],
+    }  # fmt: skip
+    drawn = replace(evidence(ONE_TO_FIVE), figure=figure)
+    found = paged([judged("a", drawn, above(0.5)), judged("b", drawn, above(0.5))])
+    assert len([attrs for attrs in found.of_class("figure") if attrs.get("role") == "img"]) == 1
+    assert "Figure: some bars (drawn above)." in re.sub(r"\s+", " ", found.text)
+    assert found.text.count("Some bars.") == 1
+
+
+def test_what_every_site_was_asked_is_a_table():
+    sites = [
+        {"site": f"attn_out.{n}", "closure": c, "null_effect": 0.0, "effect": e, "reads_back": True}
+        for n, (c, e) in enumerate([(2e-8, 0.5), (3e-8, 0.25)])
+    ]
+    check = judged("e", evidence([1.0]), exactly(1.0), kind="exact")
+    report = build([check], RUN, [{**MODEL, "identity": {"passed": True, "sites": sites}}])
+    shown = re.sub(r"\s+", " ", Page(html.render(report)).text)
+    assert "What every site of organism was asked" in shown
+    row = shown[shown.index("attention’s write (attn_out)") :].split(" How this was")[0]
+    assert row.replace(" ", "").startswith("attention’swrite(attn_out)23e-0800.25all2")

@@ -55,11 +55,11 @@ def test_a_failed_check_of_the_instrument_is_said_to_spoil_the_rest():
 
 def test_a_cell_says_what_was_observed_and_what_is_needed():
     cells = {entry["key"]: plain.brief(entry) for entry in build(some_findings(), RUN, [MODEL])["claims"]}
-    assert cells["a/means"] == "300 %; needs > 50 %"
-    assert cells["b/means"] == "300 %; not above 1 of 1 controls"
-    assert cells["d/reproduces"] == "30 %; needs > 50 %"
+    assert cells["a/means"] == "found 300 %, needs more than 50 %"
+    assert cells["b/means"] == "found 300 %, no more than in “noise”"
+    assert cells["d/reproduces"] == "found 30 %, needs more than 50 %"
     straddling = judged("g", fractions(0.1, 0.9, 0.5, 0.3, 0.8), above(0.45))
-    assert plain.brief(one(straddling)).startswith("52 % ["), "its interval is what leaves it open"
+    assert plain.brief(one(straddling)).startswith("found 52 % ["), "its interval is what leaves it open"
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,25 @@ def test_the_command_to_run_again_has_the_tests_and_the_model():
 
 def test_a_change_within_the_digits_of_a_record_is_none():
     assert wording.change(one(finding("supported"))) == "new"
+
+
+def test_an_effect_size_is_a_sentence_in_the_unit_of_the_number():
+    measured = one(judged("a", fractions(*ONE_TO_FIVE), above(0.5)))["measurements"][0]
+    assert plain.effect(measured).startswith("100 % [47.8 %, 100 %] of 5 above 50 %; Hedges’ g from there ")
+    assert plain.effect(measured).endswith("Hodges-Lehmann +250 points")
+
+
+def test_an_artifact_is_told_by_its_parts():
+    parts = quantified("b", *[fractions(*ONE_TO_FIVE)] * 2, expectation=above(0.5))
+    entry = one(parts)
+    for part in entry["parts"]:
+        part.update(verdict="artifact", sentence="It follows from the method.")
+    entry["verdict"] = "artifact"
+    assert plain.brief(entry) == "It follows from the method."
+    assert plain.why(entry).startswith("It follows from the method. Observed 300 %")
+
+
+def test_ranges_are_of_numbers_of_one_unit():
+    entry = one(quantified("b", *[fractions(*ONE_TO_FIVE)] * 3, expectation=above(0.5)))
+    entry["measurements"][2] |= {"unit": "log ratio", "value": 0.0}
+    assert wording.observed(entry) == "300 % and x1, 3 parts, n=5"

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,15 @@ def test_a_control_of_any_design_is_in_a_report_that_can_be_read_back(tmp_path, 
     (control,) = read(tmp_path / "report.json")["claims"][0]["measurements"][0]["controls"]
     assert control["design"] == design
     assert control["values"] == ([3.0, 3.0] if several else list(ONE_TO_FIVE))
+
+
+def test_claims_stand_in_the_order_of_their_files_and_ten_is_after_nine():
+    findings = [finding("supported"), finding("refuted"), finding("supported"), finding("supported")]
+    files = ["claims/test_10_last.py", "claims/test_9_first.py", "mine.claims.toml", "claims/test_9_first.py"]
+    moved = []
+    for n, (made, file) in enumerate(zip(findings, files, strict=True)):
+        (part,) = made.parts
+        planned = replace(part.planned, nodeid=f"{file}::{n}")
+        moved.append(replace(made, parts=(replace(part, planned=planned),)))
+    claims = build(moved, RUN, [MODEL])["claims"]
+    assert [c["nodeids"][0].split("::")[1] for c in claims] == ["1", "3", "0", "2"]

@@ -1,6 +1,7 @@
 """The table on a terminal: whole numbers at every width, plain where there is no colour, and counts."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from claims_by_hand import finding
@@ -147,3 +148,33 @@ def test_header_names_the_revision():
     assert header(pinned).startswith("circuit-claims: google/vivit@abc123 · ")
     said = build([], RUN, [{**MODEL, "name": "google/vivit@abc123", "revision": "abc123"}])
     assert header(said).startswith("circuit-claims: google/vivit@abc123 · ")
+
+
+def test_a_record_that_every_claim_agrees_with_is_said_once():
+    same = [finding("refuted", drift=Drift.AS_RECORDED), finding("inconclusive", drift=Drift.AS_RECORDED)]
+    text = rendered(120, verbose=0, report=build(same, RUN, [MODEL]))
+    assert "claims on organism, each as recorded\n" in text
+    assert ", as recorded\n" not in text.replace("each as recorded\n", "")
+    mixed = [*same, finding("refuted")]
+    text = rendered(120, verbose=0, report=build(mixed, RUN, [MODEL]))
+    assert "claims on organism\n" in text
+    assert ", as recorded\n" in text
+
+
+def test_what_is_asserted_of_parts_of_several_kinds_takes_a_line_for_each():
+    report = a_report()
+    entry = entry_of(report, "attention-block-recovers-in-range")
+    entry["measurements"][1]["unit"] = "log ratio"
+    text = rendered(140, verbose=0, report={**report, "claims": [entry]})
+    lines = text.splitlines()
+    (at,) = [n for n, line in enumerate(lines) if line.startswith("attention-block")]
+    assert "  45 % to < 65 %  " in lines[at]
+    assert re.fullmatch(r" +and x1\.58, 3 parts, n=5 +x1\.57 to < x1\.92", lines[at + 1])
+
+
+def test_claims_that_were_not_run_are_counted_and_not_listed():
+    claim = finding("incomplete")
+    unrun = replace(claim, parts=())
+    text = rendered(120, verbose=0, report=build([unrun, finding("refuted")], RUN, [MODEL]))
+    assert "1 claim was not run (deselected or lost)." in text
+    assert "incomplete" not in text.split("1 claim was")[0]

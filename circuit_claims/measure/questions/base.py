@@ -66,6 +66,7 @@ class Facts:
     labels: tuple[str, ...]
 
 
+Columns = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
 Question = TypeVar("Question", bound=Callable[..., Sample])
 
 
@@ -99,6 +100,8 @@ class Questions:
         self._randoms: dict[str, tuple[Self, ...]] = {}
         self._shifted: dict[int, Self] = {}
         self._room = "per_pair"
+        self._columns: dict[str, Columns] = {}
+        """Names, actions and clips of each kind of pairs: the same in a thousand answers."""
 
     @property
     def name(self) -> str:
@@ -213,14 +216,24 @@ class Questions:
                 values[pair.name] = value(pair)
             except UndefinedRecovery as why:
                 undefined[pair.name] = str(why)
-        kept = [pair for pair in chosen if pair.name in values]
+        told = self._columns.get(pairs)
+        if told is None or undefined:
+            kept = [pair for pair in chosen if pair.name in values]
+            told = (
+                tuple(pair.name for pair in kept),
+                tuple(pair.action for pair in kept),
+                tuple((pair.positive.sha256, pair.negative.sha256) for pair in kept),
+            )
+            if not undefined:
+                self._columns[pairs] = told
+        names, groups, clips = told
         return Sample(
             name=name,
             unit=unit,
-            values=tuple(values[pair.name] for pair in kept),
-            pairs=tuple(pair.name for pair in kept),
-            groups=tuple(pair.action for pair in kept),
-            clips=tuple((pair.positive.sha256, pair.negative.sha256) for pair in kept),
+            values=tuple(values[pair] for pair in names),
+            pairs=names,
+            groups=groups,
+            clips=clips,
             experiment={"model": self.name, **experiment},
             flags=flags,
             undefined=undefined,

@@ -1,0 +1,93 @@
+"""A screen is the slope of the exact patch; where the model is linear, it is the patch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from integer_toy import DONOR, RECIPIENT, integer_toy
+
+from circuit_claims.measure.heads import sweep_heads
+from circuit_claims.measure.patching import sweep
+from circuit_claims.measure.recovery import UndefinedRecovery, projection
+from circuit_claims.measure.screening import screen, screened_heads
+from circuit_claims.models.residual import ResidualModel, walk
+from circuit_claims.models.sites import mlp_out
+
+
+def projected(model: ResidualModel, donor: Any, recipient: Any, edits: Any = None) -> float:
+    """The projection at the summary of an edited recipient's run, in the order of the definition."""
+
+    def summary(pixels: Any, edits: Any = None) -> Any:
+        *_, (_, last) = walk(model, pixels[None], edits)
+        return model.readout(last).summary[0].double()
+
+    with torch.no_grad():
+        r, u, p = summary(recipient), summary(donor), summary(recipient, edits)
+    return float(((p - r) @ (u - r)) / ((u - r) @ (u - r)))
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(layers=st.integers(1, 3), seed=st.integers(0, 20))
+def test_a_screen_is_the_slope_of_the_patch(tiny: Any, clips: Any, layers: int, seed: int) -> None:
+    model = tiny(seed, num_hidden_layers=layers)
+    donor, recipient = clips(model, seed)
+    found = screen(model, donor, recipient)
+    writes = {site: dict(walk(model, pixels[None])) for site, pixels in (("d", donor), ("r", recipient))}
+    for write in model.writes:
+        change = writes["d"][write.site] - writes["r"][write.site]
+        ends = [
+            projected(model, donor, recipient, {write.site: lambda own, by=by, d=change: own + by * d})
+            for by in (-0.02, 0.02)
+        ]
+        assert found.writes[write.site] == pytest.approx((ends[1] - ends[0]) / 0.04, abs=2e-3)
+        assert float(found.tokens[write.site].sum()) == pytest.approx(found.writes[write.site])
+        if write.heads is not None:
+            of_heads = [found.heads[write.layer, head] for head in range(model.n_heads)]
+            assert sum(of_heads) == pytest.approx(found.writes[write.site], abs=1e-5)
+
+
+def test_a_linear_model_is_screened_exactly() -> None:
+    """With its squares taken out the toy's last MLP is linear, and so is everything after it."""
+    toy = integer_toy()
+    shift = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+    linear = replace(
+        toy,
+        writes=tuple(
+            write
+            if write.mixes_tokens
+            else replace(write, function=lambda resid: resid @ shift, at_rows=None)
+            for write in toy.writes
+        ),
+    )
+    found = screen(linear, DONOR, RECIPIENT)
+    exact = sweep(linear, DONOR, RECIPIENT)
+    assert len(found.writes) == len(linear.writes)
+    last = linear.writes[-1].site
+    assert found.writes[last] == pytest.approx(projection(exact[last]["summary"]))
+    assert found.writes[mlp_out(0)] == pytest.approx(projection(exact[mlp_out(0)]["summary"]))
+
+
+def test_the_largest_heads_are_patched_exactly_and_the_rest_are_not(tiny: Any, clips: Any) -> None:
+    model = tiny(num_hidden_layers=2)
+    donor, recipient = clips(model)
+    found = screened_heads(model, donor, recipient, 3)
+    assert len(found.first_order) == 2 * model.n_heads
+    assert list(found.exact) == list(sweep_heads(model, donor, recipient, list(found.exact)))
+    least = min(abs(found.first_order[head]) for head in found.exact)
+    assert all(abs(share) <= least for head, share in found.first_order.items() if head not in found.exact)
+    whole = sweep_heads(model, donor, recipient, list(found.first_order))
+    by_hand = max(abs(projection(whole[head]) - found.first_order[head]) for head in found.exact)
+    assert found.apart == pytest.approx(by_hand, abs=1e-6)
+    assert found.apart > 0
+
+
+def test_clips_that_are_the_same_have_nothing_to_screen(tiny: Any, clips: Any) -> None:
+    model = tiny(num_hidden_layers=1)
+    donor, _ = clips(model)
+    with pytest.raises(UndefinedRecovery, match="does not differ"):
+        screen(model, donor, donor.clone())
