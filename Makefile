@@ -7,7 +7,7 @@ WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation matrix sample sample-again organism clean
+.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation matrix what-ci-catches sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ SAMPLE := --circuit-model organism --circuit-model organism-outcome --circuit-mo
 MATRIX := 4.56.2 5.4.0 5.23.0
 matrix: $(STAMP) ## the embedded model under old and new transformers: docs/transformers.md (10 to 20 minutes)
 	$(BIN)/python benchmarks/transformers_versions.py build/transformers docs/transformers.md $(MATRIX)
+
+what-ci-catches: $(STAMP) ## changes of the embedded model against its record: docs/what-ci-catches.md (about an hour; starts where it stopped)
+	$(BIN)/python -m circuit_claims.organisms.changes build/changes docs/what-ci-catches.md $(ARGS)
 
 sample: $(STAMP) ## judge three models and write reports/sample/ and its picture (5 to 15 minutes)
 	-$(BIN)/python -m pytest claims/ $(SAMPLE) --circuit-report-dir reports/sample -q --tb=no
