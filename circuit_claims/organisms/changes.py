@@ -15,13 +15,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from circuit_claims.judge.record import read_record
 from circuit_claims.models.checkpoint import CONFIG, PREPROCESSOR, read_json
 from circuit_claims.organisms.edits import silence_from
 from circuit_claims.organisms.registry import beside
@@ -58,12 +58,9 @@ def record_of_base() -> Path:
 
 def best_mlp() -> int:
     """The layer whose MLP recovers most, as recorded."""
-    entries = read_record(record_of_base()).entries
-    recovered = {
-        int(part.removeprefix("layer=")): entry.estimate or 0.0
-        for (key, part), entry in entries.items()
-        if key == "mlp-sufficient-100/means" and part
-    }
+    recorded = tomllib.loads(record_of_base().read_text(encoding="utf-8"))
+    parts = recorded["claims"]["mlp-sufficient-100/means"]["parts"]
+    recovered = {int(part.removeprefix("layer=")): entry["estimate"] for part, entry in parts.items()}
     return max(recovered, key=lambda layer: recovered[layer])
 
 
