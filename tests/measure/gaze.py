@@ -32,13 +32,19 @@ SEEN = 8
 
 def gazing_model() -> Any:
     """The planted chassis with two heads that look for light, moved to the place that the paper names."""
-    parts = (
-        Head(0, "tag_n", "chrom", "n", 0.2 / BRIGHT),
-        Linear(3, "lum", "l0", 1.5 / BRIGHT),
-        *(Head(layer, "lum", "lum", "l0", 1.0 / BRIGHT) for layer in (9, 10)),
-        Linear(11, "l0", "l0", 0.1),
+    return looking_model(
+        (
+            Head(0, "tag_n", "chrom", "n", 0.2 / BRIGHT),
+            Linear(3, "lum", "l0", 1.5 / BRIGHT),
+            Linear(11, "l0", "l0", 0.1),
+        )
     )
-    model = build(parts, {"l0": -0.5}, LABELS)
+
+
+def looking_model(others: tuple[Any, ...], **biases: float) -> Any:
+    """Heads L9H8 and L10H8 look for brightness and write it into the label; with some other parts."""
+    looks = (Head(layer, "lum", "lum", "l0", 1.0 / BRIGHT) for layer in (9, 10))
+    model = build((*others, *looks), {"l0": -0.5, **biases}, LABELS)
     d_head = D_MODEL // HEADS
     first, there = slice(0, d_head), slice(SEEN * d_head, (SEEN + 1) * d_head)
     with torch.no_grad():

@@ -10,6 +10,7 @@ import pytest
 
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.circuit import Circuit
+from circuit_claims.measure.questions.ablation import band
 
 ALONE = {
     "attn_out.0": {"logit": 9.0, "margin": 4.0, "direct": 3.0},
@@ -150,3 +151,7 @@ def test_the_outcome_against_the_label() -> None:
     asked = circuit(separation__direction={**apart, "share": None, "failure": -6.0})
     assert asked.outcome_in_label_space().undefined
     assert asked.outcome_in_margin().undefined
+
+
+def test_a_layer_without_a_margin_is_a_gap_in_the_figure() -> None:
+    assert band([[], [0.5, 0.5]]) == {"values": [None, 0.5], "low": [None, 0.5], "high": [None, 0.5]}

@@ -215,11 +215,15 @@ def margin_of(one: Mapping[str, Any]) -> float:
     return float(one["margin"])
 
 
-def band(columns: Sequence[Sequence[float]]) -> dict[str, list[float]]:
-    """Means with two standard errors to each side, for a figure; they judge nothing."""
-    band: dict[str, list[float]] = {"values": [], "low": [], "high": []}
+def band(columns: Sequence[Sequence[float]]) -> dict[str, list[float | None]]:
+    """Means with two standard errors to each side, for a figure; they judge nothing. None for no values."""
+    band: dict[str, list[float | None]] = {"values": [], "low": [], "high": []}
     for column in columns:
         n = len(column)
+        if not n:
+            for numbers in band.values():
+                numbers.append(None)
+            continue
         mean = sum(column) / n
         error = sqrt(sum((value - mean) ** 2 for value in column) / max(1, n - 1) / n)
         for key, value in (("values", mean), ("low", mean - 2 * error), ("high", mean + 2 * error)):

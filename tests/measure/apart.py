@@ -1,0 +1,81 @@
+"""A model for which the outcome is held apart from a label that many tokens show, and its clips.
+
+The label is a brightness that 24 of 128 tokens show in both clips; heads L9H8 and L10H8 of CLS look for it by
+content and average what they find, so a tenth of the tokens may go. The outcome is the colour of one square
+in the bottom row, which the CLS token reads in layer 7 into a feature that no label looks at. Another clip of
+the same outcome is less bright.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gaze import APPEARS, FRAMES, GREY, SIZE, TILE, _paint, looking_model
+from numpy.typing import NDArray
+
+from circuit_claims.clips.hashing import file_sha256
+from circuit_claims.organisms.encode import encode
+from circuit_claims.organisms.planted.parts import BRIGHT, CELLS, CONTRAST, Head
+
+PLACES = {"left": ((0, 1), (1, 2), (2, 0)), "right": ((0, 2), (1, 0), (2, 3))}
+"""Rows and columns of the bright squares of each action, of a 4 x 4 grid."""
+DIMMER = 0.8
+
+
+def apart_model() -> Any:
+    """The planted chassis with two heads that look for light, and the outcome read late and for nobody."""
+    return looking_model((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT),), l1=-0.5)
+
+
+def write_apart_pairs(folder: Path, each: int = 6) -> Path:
+    """`each` outcome pairs of both actions, each with an `other-clip` control; the manifest's path."""
+    entries: list[str] = []
+
+    def clip(name: str, action: str, hue: int, seed: int, light: float = 1.0) -> str:
+        encode(folder / name, _draw(PLACES[action], hue, seed, light), 24, 0)
+        return f'{{ file = "{name}", sha256 = "{file_sha256(folder / name)}" }}'
+
+    for index, action in enumerate(PLACES):
+        for number in range(each):
+            seed = 1000 * index + 3 * number
+            name = f"{action}-{number}"
+            success = clip(f"{name}-success.mp4", action, 1, seed)
+            for suffix, kind, other in (
+                ("", 'kind = "outcome"', clip(f"{name}-failure.mp4", action, -1, seed + 1)),
+                (
+                    "-other-clip",
+                    'kind = "control"\ncontrol = "other-clip"',
+                    clip(f"{name}-other.mp4", action, 1, seed + 2, DIMMER),
+                ),
+            ):
+                entries.append(
+                    f'[[pair]]\nname = "{name}{suffix}"\naction = "{action}"\nlabel = "left lamp"\n{kind}\n'
+                    f"positive = {success}\nnegative = {other}\n"
+                )
+    manifest = folder / "pairs.toml"
+    manifest.write_text(
+        'name = "apart"\n\n[sampling]\nrule = "stride"\nframes = 16\nstride = 2\nstart = 8\n\n'
+        + "\n".join(entries)
+    )
+    return manifest
+
+
+def _draw(places: tuple[tuple[int, int], ...], hue: int, seed: int, light: float) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    frames = np.full((FRAMES, SIZE, SIZE, 3), GREY, np.float64)
+    # Colours without brightness, which change: other weights cannot tell the outcome's from these. Those of
+    # the bottom row cancel, so that the head which averages it sees the outcome alone.
+    colours = rng.normal(0.0, 60.0, (FRAMES // 4, SIZE // TILE, SIZE // TILE, 3))
+    colours[:, -1, 1] = 0.0
+    colours[:, -1, 3] = -colours[:, -1, 0] - colours[:, -1, 2]
+    colours -= colours.mean(-1, keepdims=True)
+    colours *= np.minimum(1.0, 100.0 / np.abs(colours).max((1, 2, 3), keepdims=True))
+    frames += colours.repeat(4, 0).repeat(TILE, 1).repeat(TILE, 2)
+    for cell in places:
+        _paint(frames, cell, np.full(3, light * CONTRAST))
+    _paint(frames[APPEARS:], CELLS["tag_n"][1], np.array([1.0, 0.0, -1.0]) * hue * CONTRAST / 2)
+    frames += rng.normal(0.0, 1.0, frames.shape)
+    clipped: NDArray[np.uint8] = np.clip(frames + 0.5, 0, 255).astype(np.uint8)
+    return clipped
