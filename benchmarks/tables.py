@@ -73,7 +73,9 @@ def sweep_rows(bench: Bench) -> Iterator[tuple[str, ...]]:
         apart = [abs(found[site] - value) for site, value in eager.items() if site in found]
         used = facts["flops"] / facts["seconds"] / bench.matmul if facts["flops"] and bench.matmul else None
         yield (
-            f"({'abcde'[list(METHODS).index(name)]}) {METHODS[name]}" if name in METHODS else name,
+            f"({'abcde'[list(METHODS).index(name)]}) {METHODS[name]}"
+            if name in METHODS
+            else "(d) read at all tokens",
             str(len(found)) if len(found) == whole else f"{len(found)} of {whole}",
             f"{facts['seconds']:.1f}",
             f"{cost[name]:.2f}",

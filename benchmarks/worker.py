@@ -288,6 +288,15 @@ def _quiet() -> Iterator[Any]:
     yield answers
 
 
+def _no_use(precision: str) -> str:
+    """Why a precision is not the best one here; nothing where it is."""
+    from circuit_claims.models.precision import bfloat16_unit
+
+    if precision == "bfloat16" and not bfloat16_unit("cpu"):
+        return "this CPU multiplies no bfloat16 in hardware, so float32 is its best precision"
+    return ""
+
+
 def _named(site: tuple[str, int]) -> str:
     return f"{site[0]} {site[1]}"
 
@@ -302,7 +311,11 @@ def serve(method: str, settings: Settings) -> None:
             elif method.startswith("hooks-"):
                 sweep = by_hooks(settings, method.removeprefix("hooks-"))
             else:
-                sweep, counter = by_wavefront(settings, method.removeprefix("ours-"))
+                precision = method.removeprefix("ours-")
+                if why := _no_use(precision):
+                    print(json.dumps({"ready": False, "why": why}), file=answers, flush=True)
+                    return
+                sweep, counter = by_wavefront(settings, precision)
             print(json.dumps({"ready": True}), file=answers, flush=True)
         except ImportError as why:
             print(json.dumps({"ready": False, "why": str(why)}), file=answers, flush=True)
