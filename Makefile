@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation matrix sample sample-again organism clean
+.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation matrix what-ci-catches sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,9 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP) ## make the environment in .venv
 
-# hypothesis, where it is installed, takes a second of every session to say that it had nothing to do
+# ARGS="-n 0": in one process. Hypothesis, where it is installed, takes a second of every session to say that it had nothing to do
 claims: $(STAMP) ## judge the paper's claims on the embedded model (reports/latest.json)
-	$(BIN)/python -m pytest claims/ -p no:hypothesispytest $(ARGS)
+	$(BIN)/python -m pytest claims/ -p no:hypothesispytest -n $(WORKERS) $(ARGS)
 
 test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 	$(BIN)/ruff check .
@@ -84,6 +85,9 @@ SAMPLE := --circuit-model organism --circuit-model organism-outcome --circuit-mo
 MATRIX := 4.56.2 5.4.0 5.23.0
 matrix: $(STAMP) ## the embedded model under old and new transformers: docs/transformers.md (10 to 20 minutes)
 	$(BIN)/python benchmarks/transformers_versions.py build/transformers docs/transformers.md $(MATRIX)
+
+what-ci-catches: $(STAMP) ## changes of the embedded model against its record: docs/what-ci-catches.md (about an hour; starts where it stopped)
+	$(BIN)/python -m circuit_claims.organisms.changes build/changes docs/what-ci-catches.md $(ARGS)
 
 sample: $(STAMP) ## judge three models and write reports/sample/ and its picture (5 to 15 minutes)
 	-$(BIN)/python -m pytest claims/ $(SAMPLE) --circuit-report-dir reports/sample -q --tb=no

@@ -171,7 +171,8 @@ def _redirected(options: Options, past: Mapping[str, Any]) -> Options:
     if (folder / "latest.json").resolve() == options.rejudge.resolve():
         folder /= "rejudged"
     models = options.models if options.models_named else tuple(names) or options.models
-    return replace(options, models=models, seed=past["run"]["seed"], report_dir=folder)
+    # Nothing was measured, so nothing is kept: not even a figure.
+    return replace(options, models=models, seed=past["run"]["seed"], report_dir=folder, cache=None)
 
 
 def recorded_items(path: Path, report: Mapping[str, Any]) -> Items:

@@ -412,7 +412,9 @@ class ClaimSession:
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
             github.add_to_summary(Path(summary), self.report)
-        kept = self.options.cache / "figures" if self.options.cache else None
+        # Beside what was measured, where anything was: a run that judges again makes no store.
+        cache = self.options.cache
+        kept = cache / "figures" if cache and cache.is_dir() else None
         return write_beside(path, self.report, self._frames(), kept)
 
     def _frames(self) -> dict[str, Frames]:

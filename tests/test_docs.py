@@ -198,7 +198,7 @@ def test_no_block_hides_from_these_tests() -> None:
 
 def test_blocks_are_of_a_kind_that_is_checked() -> None:
     kinds = {kind for page in PAGES for kind, _ in FENCE.findall(page.read_text(encoding="utf-8"))}
-    assert kinds <= {"console", "python", "toml", "sh", "text", "json"}
+    assert kinds <= {"console", "python", "toml", "sh", "text", "json", "yaml"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

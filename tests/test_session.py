@@ -41,6 +41,8 @@ def options(tmp_path: Path) -> Options:
         seed=0,
         device="cpu",
         threads=1,
+        precision="float32",
+        memory=2**30,
         cache=None,
         progress="off",
         root=tmp_path,

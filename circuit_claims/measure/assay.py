@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair, PairKind, PairSet
 from circuit_claims.measure.code_hash import PACKAGE, code_hash
+from circuit_claims.measure.controls import require_clips
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.store import Store, versions
 from circuit_claims.models.checkpoint import fingerprint
@@ -133,6 +134,8 @@ class Assay:
         self, what: str, params: Mapping[str, Any], missing: list[Pair], done: dict[str, Any]
     ) -> None:
         """Measure what is missing: first the pairs that no other process measures, then wait for theirs."""
+        for pair in missing:  # before anything is imported or loaded for it
+            require_clips(self, pair, str(params.get("control")))
         module, name = what.split(".")
         function = import_module(f"{PACKAGE}.measure.{module}").MEASUREMENTS[name]
         self.facts()

@@ -109,6 +109,16 @@ CONTROLS: Mapping[str, Callable[[Assay, Pair], Roles]] = {
 """By the name that a report prints. The first two are the claim's own directions."""
 
 
+OTHER_PAIR = {"third video": True, "other class": False}
+"""Controls that take a clip of another pair, and whether it shows the same action."""
+
+
+def require_clips(assay: Assay, pair: Pair, control: str) -> None:
+    """Raise NotApplicable where the set lacks the pair that a control takes a clip of. Loads nothing."""
+    if control in OTHER_PAIR:
+        _other(assay, pair, same_action=OTHER_PAIR[control])
+
+
 def _other(assay: Assay, pair: Pair, *, same_action: bool) -> Pair:
     """The next pair of the set with the same action, or with another, in the manifest's order."""
     pairs = assay.chosen("outcome")

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
 EVERY_LAYER_UP_TO = 4_000
-"""Tokens times layers up to which the causal identities are checked in every layer; above, in three."""
+"""Tokens times layers up to which the causal identities are checked in every layer; above, in three, and so
+in fresh or shuffled weights."""
 
 
 def describe(assay: Assay, pair: Pair) -> dict[str, Any]:
     """What a model is, and whether its sites are what their names say (on one pair), in float32."""
     model = assay.model("float32")
-    small = model.n_tokens * model.n_layers <= EVERY_LAYER_UP_TO
+    # Other weights in the same modules, as controls have them, have the same sites.
+    small = model.n_tokens * model.n_layers <= EVERY_LAYER_UP_TO and assay.source.reinit is None
     identity = check_identities(
         model, assay.success(pair), assay.failure(pair), layers="all" if small else "ends"
     )

@@ -39,8 +39,7 @@ def token_map(figure: Mapping[str, Any], frames: Frames) -> "Figure":
             axes.set_xticks([])
             axes.set_yticks([])
             axes.set_facecolor("#dddddd")
-            for spine in axes.spines.values():
-                spine.set_color(FAINT)
+            axes.spines[:].set_visible(False)
             if clip:
                 axes.imshow(
                     _grey(clip[int((t + 0.5) / tubelets * len(clip))]), extent=(0, 1, 0, 1), cmap="gray"

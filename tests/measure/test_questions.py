@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -259,3 +260,16 @@ def test_beyond_one_is_held_against_the_largest_single_write(on: Ask) -> None:
     assert circuit.beyond_one(2, 3).values == pytest.approx(by_hand)
     index = [sum(column) / t for column, t in zip(zip(*singles, strict=True), together, strict=True)]
     assert circuit.additivity(2, 3).values == pytest.approx(index)
+
+
+# Controls that there are no clips for ----------------------------------------------------------------------
+
+
+def test_a_control_without_its_other_clip_loads_nothing(on: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    assay = on(2)._assay
+    alone = replace(assay.pairs, pairs=tuple(pair for pair in assay.pairs.pairs if pair.control is None)[:1])
+    one = Assay(assay.source, alone, assay.bench)
+    monkeypatch.setattr(Assay, "model", lambda *_: pytest.fail("no model is needed to say so"))
+    params = {"control": "third video", "layers": [0, 2], "tokens": False}
+    with pytest.raises(NotApplicable, match="needs another pair of its action, and the set has none"):
+        one.measured("per_pair.sweep", "outcome", params)

@@ -72,7 +72,9 @@ def test_every_verdict_can_be_told():
     for finding in every_verdict():
         for part in finding.parts:
             text = failure(part, AGAIN)
-            assert text.splitlines()[0].endswith(str(part.verdict.outcome).upper())
+            drifted = part.comparison.drift in (Drift.MOVED, Drift.FLIPPED)
+            told = part.comparison.sentence if drifted else str(part.verdict.outcome).upper()
+            assert text.splitlines()[0].endswith(told)
 
 
 def test_an_error_before_any_measurement_tells_its_cause():
