@@ -76,6 +76,11 @@ mutation: $(STAMP) ## mutants of judge/ and recovery.py; starts where it stopped
 	$(BIN)/mutmut run --max-children 1 $(ARGS)
 	$(BIN)/python tests/mutants.py
 
+bench: $(STAMP) ## one pair swept in five ways, side by side, and docs/benchmarks.md (half an hour; BENCH_FRAMES=32 for the paper's clips)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m pytest benchmarks --benchmark-disable-gc --bench-frames $(BENCH_FRAMES) --bench-write docs/benchmarks.md -q $(ARGS)
+BENCH_FRAMES ?= 8
+
 SAMPLE := --circuit-model organism --circuit-model organism-outcome --circuit-model planted:paper-like
 MATRIX := 4.56.2 5.4.0 5.23.0
 matrix: $(STAMP) ## the embedded model under old and new transformers: docs/transformers.md (10 to 20 minutes)

@@ -1,0 +1,36 @@
+"""One pair swept in five ways, side by side in one run (pytest-benchmark; `make bench`)."""
+
+import pytest
+from worker import METHODS
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sweep_of_one_pair(benchmark, bench, method):
+    plain = not method.startswith("ours-")
+    worker = bench.open(method, count=bench.plain_sites if plain else 0)
+    try:
+        if not worker.ready["ready"]:
+            bench.skipped[method] = worker.ready["why"]
+            pytest.skip(worker.ready["why"])
+        bench.matmul = max(bench.matmul, worker.ask("matmul")["flops_a_second"])
+        benchmark.pedantic(worker.ask, args=("sweep",), rounds=1, iterations=1)
+        bench.sweeps[method] = worker.ask("facts")
+        benchmark.extra_info.update({k: v for k, v in bench.sweeps[method].items() if k != "recoveries"})
+    finally:
+        worker.close()
+    eager = bench.sweeps.get("hooks-eager")
+    if eager and method != "hooks-eager":
+        ours = bench.sweeps[method]["recoveries"]
+        apart = max(abs(ours[site] - value) for site, value in eager["recoveries"].items())
+        assert apart <= (0.05 if method == "ours-bfloat16" else 1e-4), "another number: a ratio of nothing"
+
+
+def test_sweep_read_at_every_token(benchmark, bench):
+    """The paper's readout, which costs the whole last block."""
+    worker = bench.open("ours-float32", tokens=True)
+    try:
+        bench.matmul = max(bench.matmul, worker.ask("matmul")["flops_a_second"])
+        benchmark.pedantic(worker.ask, args=("sweep",), rounds=1, iterations=1)
+        bench.sweeps["ours-float32, all tokens"] = worker.ask("facts")
+    finally:
+        worker.close()
