@@ -135,11 +135,18 @@ CATCHES = {
     "layers-swapped": "mlp-42-60/reproduces",
     "wrong-normalisation": "mlp-42-60/reproduces",
     "other-stride": "mlp-42-60/reproduces",
-    "positions-shuffled": "mlp-42-60/reproduces",
-    "noise-10": "mlp-42-60/reproduces",
+    "positions-shuffled": "attention-agrees-with-dla/reproduces",
+    "noise-10": "attention-agrees-with-dla/reproduces",
 }
 FEW = ("--circuit-pair", "bowling-[1-4]", "--circuit-pair", "golf-putt-[1-4]")
-TWO = tuple(f"--circuit-claim={key}" for key in ("mlp-42-60/reproduces", "attn-partial-37-54/reproduces"))
+TOLD = tuple(
+    f"--circuit-claim={key}"
+    for key in (
+        "mlp-42-60/reproduces",
+        "attn-partial-37-54/reproduces",
+        "attention-agrees-with-dla/reproduces",
+    )
+)
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +154,9 @@ def few(tmp_path_factory):
     """The record of the unchanged model on a few pairs, and a folder for the changed ones."""
     folder = tmp_path_factory.mktemp("changes")
     record = folder / "organism.toml"
-    base = Change("base", "harmless", "nothing", changes._unchanged)
+    base = Change("base", "harmless", "nothing", changes._unchanged, files=changes.AND_ATTENTION)
     changes.judge(
-        base, folder, *FEW, *TWO, "--circuit-record-update", "--circuit-record-force", record=record
+        base, folder, *FEW, *TOLD, "--circuit-record-update", "--circuit-record-force", record=record
     )
     return folder, record
 
@@ -163,7 +170,7 @@ def test_every_gross_change_has_the_claim_that_catches_it():
 @pytest.mark.parametrize("name", CATCHES)
 def test_a_gross_change_is_caught(few, name):
     folder, record = few
-    report = changes.judge(BY_NAME[name], folder, *FEW, *TWO, record=record)
+    report = changes.judge(BY_NAME[name], folder, *FEW, *TOLD, record=record)
     assert report["run"]["exit_status"] == 1
     assert CATCHES[name] in {alarm.key for alarm in alarms(report)}, json.dumps(report["summary"])
 
@@ -172,6 +179,6 @@ def test_a_gross_change_is_caught(few, name):
 @pytest.mark.parametrize("name", ["saved-again", "two-threads"])
 def test_a_harmless_change_raises_no_alarm(few, name):
     folder, record = few
-    report = changes.judge(BY_NAME[name], folder, *FEW, *TWO, record=record)
+    report = changes.judge(BY_NAME[name], folder, *FEW, *TOLD, record=record)
     assert report["run"]["exit_status"] == 0
     assert list(alarms(report)) == []
