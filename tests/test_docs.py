@@ -184,6 +184,7 @@ def test_the_tutorial_installs_the_wheel(tmp_path: Path) -> None:
 def test_every_script_runs(page: Path, folder: Path) -> None:
     """In a folder that has a pair."""
     assert run("circuit-claims init mine --example", folder).returncode == 0
+    shutil.copytree(ROOT / "ci", folder / "mine" / "ci")
     for block in blocks(page, "sh"):
         done = shell(block, folder / "mine")
         assert done.returncode in (0, 11), done.stdout + done.stderr
