@@ -114,7 +114,8 @@ def _jitter_told(evidence: Evidence, bound: float) -> str:
 def _decide_exact(evidence: Evidence, expectation: Expectation) -> Verdict:
     """Every value has to hold; the estimate is the value farthest from the expectation's middle."""
     failing = [value for value in evidence.values if not expectation.holds(value)]
-    worst = max(evidence.values, key=lambda v: abs(v - _middle(expectation)))
+    # By six digits, then the lower one: a report keeps seven, and judged again it has to say the same.
+    worst = max(evidence.values, key=lambda v: (float(f"{abs(v - _middle(expectation)):.6g}"), -v))
     n = len(evidence.values)
     if evidence.undefined:
         why = sorted(set(evidence.undefined.values()))[0]

@@ -545,3 +545,10 @@ def test_a_verdict_keeps_every_number_of_its_contrasts():
         "n": known.n,
         "method": known.method,
     }
+
+
+def test_values_as_far_to_either_side_are_told_by_the_lower_one():
+    """Rounded or not: 0.3 - 0.2 is 0.09999999999999998, and a report keeps 0.1."""
+    for values in ([0.1, 0.2 - 0.3], [0.3 - 0.2, -0.1], [0.1, -0.1]):
+        found = decide(EXACT, evidence(values), between(-0.15, 0.15))
+        assert found.estimate == pytest.approx(-0.1)
