@@ -91,9 +91,7 @@ def test_two_real_clips_go_through_decoding_model_and_report(tmp_path):
     trained = [e for e in found.values() if e["kind"] == "means" and e["scope"] == "trained"]
     without = {e["key"]: e["sentence"] for e in trained if e["verdict"] == "not applicable"}
     assert {e["verdict"] for e in trained if e["key"] not in without} == {"inconclusive"}
-    assert all(
-        re.search("others to fit|no `tracks`|needs .* pairs|no .* pairs", said) for said in without.values()
-    ), without
+    assert all(re.search(r"\bpairs?\b|`tracks`", said) for said in without.values()), without
     assert found["mlp-sufficient-100/reproduces"]["verdict"] == "refuted"
     assert found["identity-patch/exact"]["verdict"] == "supported"
     assert status == 1
