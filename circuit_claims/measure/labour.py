@@ -37,7 +37,7 @@ from torch import Tensor
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
-from circuit_claims.measure.patching import norms_between
+from circuit_claims.measure.patching import noise_like, norms_between
 from circuit_claims.measure.recovery import Norms, projection
 from circuit_claims.measure.runs import batch_plan, clean_run, require_finite
 from circuit_claims.models.residual import CLS_ROW, EVERY_ROW, ResidualModel, Write
@@ -118,9 +118,7 @@ def labour(
         """What takes the place of `own`: the source's, or noise of that size."""
         if generator is None:
             return theirs
-        drawn = torch.randn(own.shape, generator=generator).to(own)
-        size: Tensor = (theirs - own).norm(dim=-1, keepdim=True) / drawn.norm(dim=-1, keepdim=True)
-        return own + drawn * size
+        return own + noise_like(theirs - own, generator)
 
     with torch.inference_mode():
         donors, recipients = (

@@ -114,7 +114,7 @@ def _sweep(
             started = go_on(write, started, len(names), rows, max_states)
             taken = theirs.out if other is None else other.out
             if generator is not None:
-                taken = own.out + _noise_like(taken - own.out, generator)
+                taken = own.out + noise_like(taken - own.out, generator)
             donor, recipient = theirs.after, own.after
             for site, state in ((write.site, own.before[:, rows] + taken), (write.after, donor)):
                 if site in wanted:
@@ -206,7 +206,7 @@ def norms_between(patched: Tensor, donor: Tensor, recipient: Tensor) -> Norms:
     )
 
 
-def _noise_like(difference: Tensor, generator: torch.Generator) -> Tensor:
+def noise_like(difference: Tensor, generator: torch.Generator) -> Tensor:
     """Gaussian noise with the norm of `difference` `[batch, token, d_model]` at every token."""
     drawn = torch.randn(difference.shape, generator=generator).to(difference)
     size: Tensor = difference.norm(dim=-1, keepdim=True) / drawn.norm(dim=-1, keepdim=True)
