@@ -21,10 +21,11 @@ CLIP = "hf://datasets/someone/clips/putts/one.mp4"
 
 def reach(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Make the hub's own library look for the hub there."""
-    from huggingface_hub import constants
+    from huggingface_hub import constants, file_download
 
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    for module in (constants, file_download):  # before 1.0 the latter has a name of its own for it
+        monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
     monkeypatch.setattr(constants, "ENDPOINT", url)
 
 
