@@ -61,20 +61,18 @@ def _harmless() -> Iterator[Case]:
     threads, memory = ("--circuit-threads", "2"), "--circuit-memory"
     shuffled = ("-p", "shuffled_order", "--shuffle-seed")
     for name, words, change, options in (
-        ("shards", "saved again, in shards of 200 kB", AGAIN, ()),
-        ("threads", "two threads", unchanged, threads),
-        ("order-1", "the tests in an order drawn with seed 1", unchanged, (*shuffled, "1")),
-        ("plan-1", "one patched state at a time", unchanged, (memory, "2.04MiB")),
-        ("smoke-threads", "two threads", unchanged, (*SMOKE, *threads)),
-        ("smoke-order-2", "order of seed 2", unchanged, (*SMOKE, *shuffled, "2")),
-        ("smoke-order-3", "order of seed 3", unchanged, (*SMOKE, *shuffled, "3")),
+        ("smoke-shards", "saved again, in shards of 200 kB", AGAIN, SMOKE),
+        ("smoke-order-1", "the tests in an order drawn with seed 1", unchanged, (*SMOKE, *shuffled, "1")),
+        ("smoke-order-2", "the tests in an order drawn with seed 2", unchanged, (*SMOKE, *shuffled, "2")),
         ("smoke-plan-1", "one patched state at a time", unchanged, (*SMOKE, memory, "2.04MiB")),
         ("smoke-plan-2", "two patched states at a time", unchanged, (*SMOKE, memory, "2.1MiB")),
         ("smoke-plan-10", "sweeps in parts of ten sites", unchanged, (*SMOKE, memory, "2.5MiB")),
-        ("smoke-plan-21", "sweeps in parts of 21 sites, order of seed 4", unchanged,
-         (*SMOKE, memory, "3MiB", *shuffled, "4")),
-        ("smoke-all", "shards, two threads, one state at a time, order of seed 5", AGAIN,
-         (*SMOKE, *threads, memory, "2.04MiB", *shuffled, "5")),
+        ("smoke-plan-21", "sweeps in parts of 21 sites, order of seed 3", unchanged,
+         (*SMOKE, memory, "3MiB", *shuffled, "3")),
+        ("smoke-threads", "two threads", unchanged, (*SMOKE, *threads)),
+        ("shards", "saved again, in shards of 200 kB", AGAIN, ()),
+        ("all", "shards, two threads, one state at a time, order of seed 4", AGAIN,
+         (*threads, memory, "2.04MiB", *shuffled, "4")),
     ):  # fmt: skip
         yield Case(f"harmless-{name}", words, change, options, store=f"harmless-{name}/store")
 
@@ -84,10 +82,10 @@ MUST_BE_CAUGHT = tuple(
     Case(change.name, change.words, change, files=AND_ATTENTION if change.name in ATTENTIVE else CORE)
     for change in GROSS
 )
-MEASURED = tuple(Case(change.name, change.words, change) for change in FINE)
+MEASURED = tuple(Case(change.name, change.words, change, SMOKE) for change in FINE)
 HARMLESS = tuple(_harmless())
-SMOKE_BASE = Case("smoke-base", "as it is", Change("unchanged", "as it is"), SMOKE, store="smoke-base/store")
-"""What the harmless runs of few pairs are held against."""
+SMOKE_BASE = Case("smoke-base", "as it is", Change("unchanged", "as it is"), SMOKE)
+"""What runs of one pair an action are held against."""
 
 
 def record_of(case: Case, folder: Path) -> Path:
@@ -212,17 +210,18 @@ def find(case: Case, folder: Path) -> Found:
     return Found(case, list(alarms(report)), judged, moved, list(moves(report, read_record(record))))
 
 
-def page(must: Sequence[Found], measured: Sequence[Found], harmless: Sequence[Found]) -> str:
+def page(*, must: Sequence[Found], measured: Sequence[Found], harmless: Sequence[Found]) -> str:
     """The tables: of changes, of harmless circumstances, and of the smallest change that a claim noticed."""
     lines = [
         "# What CI catches\n",
-        "Changes of the embedded model, judged with all 32 outcome pairs and their controls on the core "
-        "claims (`claims/test_0` to `3`) against `claims/recorded/organism.toml`, by "
-        "`make what-ci-catches`; the two that hardly move a recovery (shuffled positions and 10 % noise) on "
-        "those of `claims/test_7` too. An alarm is a claim whose verdict flipped, or of which an estimate "
-        "left its tolerance: either fails the run. *Logits moved* says how large a change is: the distance "
-        "between the changed and the unchanged model's logits over all clips of the outcome pairs, relative "
-        "to the spread of the unchanged model's logits over those clips.\n",
+        "Changes of the embedded model, judged on the core claims (`claims/test_0` to `3`) by "
+        "`make what-ci-catches`. What must be caught is judged with all 32 outcome pairs and their controls "
+        "against `claims/recorded/organism.toml`, two of them on the claims on attention (`claims/test_7`) "
+        "too; what is only measured, with one pair an action (`--circuit-profile smoke`) against a record of "
+        "those pairs. An alarm is a claim whose verdict flipped, or of which an estimate left its tolerance: "
+        "either fails the run. *Logits moved* says how large a change is: the distance between the changed "
+        "and the unchanged model's logits over all clips of the outcome pairs, relative to the spread of the "
+        "unchanged model's logits over those clips.\n",
     ]
     for title, group in (("Must be caught", must), ("Measured", measured)):
         lines += [f"## {title}\n", "| change | logits moved | alarms | flipped | one of them |"]
@@ -242,9 +241,8 @@ def page(must: Sequence[Found], measured: Sequence[Found], harmless: Sequence[Fo
 def _harmless_table(found: Sequence[Found]) -> Iterator[str]:
     yield "## Must raise no alarm\n"
     yield (
-        f"The embedded model itself, in {len(found)} runs, each measured anew into an empty store: with all "
-        "pairs against its record, and with one pair an action (`--circuit-profile smoke`) against a record "
-        "that one more such run wrote. Estimates are compared as they are kept, with six digits.\n"
+        f"The embedded model itself, in {len(found)} runs, each measured anew into an empty store. Estimates "
+        "are compared with the record's as they are kept, with six digits.\n"
     )
     yield "| circumstance | pairs | alarms | estimates that differ | largest difference, of its tolerance |"
     yield "| --- | --- | --- | --- | --- |"
@@ -277,19 +275,19 @@ def _by_claim(found: Sequence[Found]) -> Iterator[str]:
 def main(words: Sequence[str]) -> int:
     """Judge every case and write the page."""
     folder, target, *names = words
-    groups: list[list[Found]] = []
-    for group in (MUST_BE_CAUGHT, HARMLESS, MEASURED):
-        groups.append([])
-        for case in group:
+    groups: dict[str, list[Found]] = {"measured": [], "must": [], "harmless": []}
+    for group, cases in zip(groups, (MEASURED, MUST_BE_CAUGHT, HARMLESS), strict=True):
+        for case in cases:
             if names and case.name not in names:
                 continue
             one = find(case, Path(folder))
-            groups[-1].append(one)
+            groups[group].append(one)
             told = [alarm.key for alarm in one.seen[:3]]
             print(f"{case.name}: {len(one.seen)} of {len(one.judged)}", *told, flush=True)
-    must, harmless, measured = groups
-    Path(target).write_text(page(must, measured, harmless), encoding="utf-8")
-    wrong = [one.case.name for one in must if not one.seen] + [one.case.name for one in harmless if one.seen]
+    Path(target).write_text(page(**groups), encoding="utf-8")
+    wrong = [one.case.name for one in groups["must"] if not one.seen] + [
+        one.case.name for one in groups["harmless"] if one.seen
+    ]
     for name in wrong:
         print(f"{name}: not as it has to be")
     return 1 if wrong else 0

@@ -30,7 +30,7 @@ class RecordError(Exception):
     """A record cannot be read; the message names the file, what is wrong and what to do."""
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     """What is wrong in a record, and the names that lead to its line: claim, part, key."""
 
     def __init__(self, message: str, *names: str) -> None:
@@ -121,7 +121,7 @@ def read_record(path: Path) -> Record:
         raise RecordError(f"{path}: not TOML: {fault}; mend that line or restore the file") from None
     try:
         return _parse(path, data)
-    except _Fault as fault:
+    except _FaultError as fault:
         raise RecordError(f"{path}:{_line(text, fault.names)}: {fault}") from None
 
 
@@ -139,17 +139,17 @@ def _parse(path: Path, data: dict[str, Any]) -> Record:
     schema = data.get("schema")
     if schema != SCHEMA:
         hint = "upgrade circuit-claims" if isinstance(schema, int) and schema > SCHEMA else "write it anew"
-        raise _Fault(f"schema {schema!r}, but this version reads {SCHEMA}; {hint}", "schema")
+        raise _FaultError(f"schema {schema!r}, but this version reads {SCHEMA}; {hint}", "schema")
     for name in ("claims", "noted"):
         if not isinstance(data.get(name, {}), dict):
-            raise _Fault("'claims' and 'noted' have to be tables", name)
+            raise _FaultError("'claims' and 'noted' have to be tables", name)
     entries: dict[tuple[str, str], Entry] = {}
     for key, table in data.get("claims", {}).items():
         _known_kind(key)
         entries[key, ""] = _entry(key, "", table)
         parts = table.get("parts", {})
         if not isinstance(parts, dict):
-            raise _Fault(
+            raise _FaultError(
                 f"[claims.{key!r}] parts has to be a table of part = {{verdict = ...}}", key, "parts"
             )
         for part, inner in parts.items():
@@ -167,7 +167,7 @@ def _known(where: str, table: Mapping[str, Any], known: set[str], *names: str) -
     for key in table:
         if key not in known:
             hint = _near(key, known) or f"known are {', '.join(sorted(known))}"
-            raise _Fault(f"{where} has an unknown key {key!r}; {hint}", *names, key)
+            raise _FaultError(f"{where} has an unknown key {key!r}; {hint}", *names, key)
 
 
 def _near(word: str, known: Iterable[str]) -> str:
@@ -183,29 +183,31 @@ def _known_kind(key: str) -> None:
     kinds = [str(kind) for kind in Kind]
     if not identity or kind not in kinds:
         hint = _near(kind, kinds) or f"a key is ID/KIND, and the kinds are {', '.join(kinds)}"
-        raise _Fault(f"[claims.{key!r}] is no claim; {hint}", key)
+        raise _FaultError(f"[claims.{key!r}] is no claim; {hint}", key)
 
 
 def _entry(key: str, part: str, table: Any) -> Entry:
     name, names = f"{key} {part}".strip(), [word for word in (key, part) if word]
     if not isinstance(table, dict):
-        raise _Fault(f"{name} has to be a table with a verdict", *names)
+        raise _FaultError(f"{name} has to be a table with a verdict", *names)
     _known(name, table, _ENTRY_KEYS - ({"parts"} if part else set()), *names)
     try:
         verdict = Outcome(table.get("verdict", ""))
     except ValueError:
         words = ", ".join(repr(outcome.value) for outcome in Outcome)
-        raise _Fault(
-            f"{name} has the verdict {table.get('verdict')!r}; known are {words}", *names, "verdict"
+        raise _FaultError(
+            f"{name} has the verdict {table.get('verdict')!r}; known are {words}",
+            *names,
+            *(["verdict"] if "verdict" in table else []),
         ) from None
     numbers: dict[str, float | None] = {}
     for which in ("estimate", "bound", "tolerance"):
         value = table.get(which)
         if value is not None and not _is_number(value):
-            raise _Fault(f"{name} has {which} = {value!r}, which is not a number", *names, which)
+            raise _FaultError(f"{name} has {which} = {value!r}, which is not a number", *names, which)
         numbers[which] = None if value is None else float(value)
     if (numbers["tolerance"] or 0.0) < 0:
-        raise _Fault(
+        raise _FaultError(
             f"{name} has tolerance = {table['tolerance']!r}; it is a distance, 0 or more", *names, "tolerance"
         )
     return Entry(

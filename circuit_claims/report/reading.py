@@ -100,8 +100,8 @@ def _refuse_what_the_schema_does(path: Path, report: Mapping[str, Any]) -> None:
     for place, entry in enumerate(report["claims"]):
         if entry["key"] != (own := f"{entry['claim']}/{entry['kind']}"):
             raise ReportError(
-                f"{path}: at $.claims[{place}].key: {entry['key']!r}, but it is {own!r} by its claim and kind; "
-                "run `pytest claims/` again"
+                f"{path}: at $.claims[{place}].key: {entry['key']!r}, but it is {own!r} by its claim and "
+                "kind; run `pytest claims/` again"
             )
 
 
