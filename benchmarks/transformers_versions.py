@@ -59,7 +59,7 @@ def judged(version: str, folder: Path, *words: str) -> dict[str, Any]:
     """The report of the claims under one version; measured unless it is there."""
     site = install(version, folder)
     report = folder / version / "reports" / "latest.json"
-    if not report.exists():
+    if not report.exists() or not json.loads(report.read_text(encoding="utf-8"))["run"]["complete"]:
         own = ["--circuit-cache", str(folder / version / "store"), "--circuit-report-dir", str(report.parent)]
         subprocess.run(
             [sys.executable, "-m", "pytest", *(words or ["claims"]), "-q", "--tb=no", *own],

@@ -102,7 +102,7 @@ def judge(case: Case, folder: Path, *words: str, record: Path) -> dict[str, Any]
     """The report of a case held against the record; measured unless it is there."""
     here = (folder / case.name).resolve()
     report = here / "reports" / "latest.json"
-    if not report.exists():
+    if not _whole(report):
         model = write(case.change, here / BASE)
         clips = manifest(case.change, here / "clips")
         command = [
@@ -115,10 +115,15 @@ def judge(case: Case, folder: Path, *words: str, record: Path) -> dict[str, Any]
         path = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
         env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
-        if not report.exists():
+        if not _whole(report):
             raise RuntimeError(f"{case.name}: {done.stderr.strip() or done.stdout.strip()}"[-2000:])
     loaded: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return loaded
+
+
+def _whole(report: Path) -> bool:
+    """Whether a report is there, and not of a run that was stopped."""
+    return report.exists() and json.loads(report.read_text(encoding="utf-8"))["run"]["complete"] is True
 
 
 def logits_moved(case: Case, folder: Path) -> float:
