@@ -121,7 +121,7 @@ def page(reports: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# Versions of transformers\n",
         "`make matrix` judges the embedded model with each of these versions, in an environment and a store "
-        f"of its own, and compares every estimate with that of {newest}, in the six digits that a report keeps. "
+        f"of its own, and compares every estimate with that of {newest}, in the six digits of a report. "
         "Fractions are compared as they are, ratios and counts relative to the estimate.\n",
         "| transformers | huggingface_hub | identities | worst closure | verdicts that differ | estimates | "
         "largest difference |",
