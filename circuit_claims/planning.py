@@ -39,7 +39,8 @@ class PlanningSession(ClaimSession):
         from circuit_claims.measure.rehearsal import Book, Rehearsal
 
         self._book = self._book or Book()
-        return Rehearsal(self._tested[name].source, self._tested[name].pairs, bench, self._book)
+        tested = self.setting.tested[name]
+        return Rehearsal(tested.source, tested.pairs, bench, self._book)
 
     @contextmanager
     def asking(self, planned: Planned) -> Iterator[None]:
