@@ -103,7 +103,11 @@ def _written_records(findings: Sequence[Finding], full: bool, setting: Setting) 
     for name in dict.fromkeys(finding.model for finding in findings):
         said += write(
             Destination(
-                setting.record_path(name), setting.record_name(name), setting.clips(name), setting.noted(name)
+                setting.record_path(name),
+                setting.record_name(name),
+                setting.clips(name),
+                setting.noted(name),
+                setting.record_profile(name),
             ),
             [finding for finding in findings if finding.model == name],
             add=setting.options.add,

@@ -43,7 +43,8 @@ def add_options(group: Any) -> None:
         "--circuit-profile",
         choices=("full", "smoke"),
         default="full",
-        help="smoke: one pair an action (default: %(default)s)",
+        help="smoke: one pair an action, held against a record of its own, MODEL.smoke.toml "
+        "(default: %(default)s)",
     )
     add("--circuit-report-dir", metavar="DIR", default="reports", help="default: %(default)s/")
     add(

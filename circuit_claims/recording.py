@@ -30,6 +30,7 @@ class Destination:
     model: str
     clips: str
     noted: Mapping[str, str]
+    profile: str
 
 
 def refuse_what_cannot_be_recorded(options: Options, paths: Mapping[str, Path], full: bool) -> None:
@@ -62,15 +63,11 @@ def refuse_what_cannot_be_recorded(options: Options, paths: Mapping[str, Path], 
             "or --circuit-claim leaves claims out; leave that away, add new entries only "
             "(--circuit-record-add), or write what was judged (--circuit-record-force)"
         )
-    if _some_pairs(options) and not options.record:
+    if options.pair_globs and not options.record:
         raise RecordError(
-            "--circuit-record-update: a model's record rests on all pairs, and --circuit-pair or "
-            "--circuit-profile takes a selection; name another file for it with --circuit-record"
+            "--circuit-record-update: a model's record rests on all pairs (of the profile), and "
+            "--circuit-pair takes a selection; name another file for it with --circuit-record"
         )
-
-
-def _some_pairs(options: Options) -> bool:
-    return bool(options.pair_globs) or options.profile != "full"
 
 
 def refuse_if_nothing_is_compared(record: Record, clips: str, planned: Sequence[Planned]) -> None:
@@ -167,6 +164,7 @@ def write(destination: Destination, findings: Sequence[Finding], *, add: bool, w
         noted=destination.noted if not (partial and before) else before.noted,
         findings=record_entries(settled),
         only_new=add,
+        profile=destination.profile,
     )
     said = [f"record: {shown} ({count} entries written)"]
     judged = {finding.claim.key for finding in settled}

@@ -190,7 +190,14 @@ def _redirected(options: Options, past: Mapping[str, Any]) -> Options:
         folder /= "rejudged"
     models = options.models if options.models_named else tuple(names) or options.models
     # Nothing was measured, so nothing is kept: not even a figure.
-    return replace(options, models=models, seed=past["run"]["seed"], report_dir=folder, cache=None)
+    return replace(
+        options,
+        models=models,
+        seed=past["run"]["seed"],
+        profile=past["run"]["profile"],
+        report_dir=folder,
+        cache=None,
+    )
 
 
 def recorded_items(path: Path, report: Mapping[str, Any]) -> Items:

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.record import Record, read_record, record_path
+from circuit_claims.judge.record import UPDATE, WHOLE, Record, read_record, record_path
 from circuit_claims.recording import (
     ELSEWHERE,
     elsewhere,
@@ -82,7 +82,14 @@ class Setting:
             named = bool(self.options.record and name)
             writes = self.options.update or self.options.add
             if not path.exists() and (writes or not named):
-                continue
+                if writes or self.record_profile(name) == WHOLE:
+                    continue
+                # A profile that leaves no pair out is held against the model's own record.
+                own = record_path(path.parent, self.record_name(name))
+                if not own.exists() or read_record(own).clips != self.clips(name):
+                    self.notes.append(self._how_to_record(name, path))
+                    continue
+                path = own
             record = read_record(path)
             if self.options.update:  # read all the same: one that cannot be is refused before measuring
                 if not full:
@@ -102,7 +109,18 @@ class Setting:
         """The record that was named, or the model's own beside the claims."""
         if self.options.record and model:
             return Path(self.options.record)
-        return record_path(self._record_folder(), self.record_name(model))
+        return record_path(self._record_folder(), self.record_name(model), self.record_profile(model))
+
+    def record_profile(self, model: str) -> str:
+        """The profile whose record a model has: claims that need no model are the same in all."""
+        return self.options.profile if model else WHOLE
+
+    def _how_to_record(self, model: str, path: Path) -> str:
+        how = f"{UPDATE} --circuit-profile {self.options.profile}"
+        return (
+            f"{model} has no record for --circuit-profile {self.options.profile} ({path.name}), so what it "
+            f"refutes fails; write one with {how}, and review it"
+        )
 
     def _record_folder(self) -> Path:
         from circuit_claims.organisms.registry import beside

@@ -52,7 +52,6 @@ SELECTIONS = [
     ["--circuit-claim", "*"],
     ["claims/test_claims.py"],
     ["--deselect", "claims/test_claims.py::test_supported"],
-    ["--circuit-profile", "smoke"],
     ["--circuit-pair", "golf*"],
 ]
 
