@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuit_claims.counted import counted
 from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.ledger import Finding, Planned, Result, exit_status, settle, stale
 from circuit_claims.judge.record import Comparison, Drift
-from circuit_claims.recording import Destination, compared, counted, why_not_written, write
+from circuit_claims.recording import Destination, compared, coverage, why_not_written, write
 
 if TYPE_CHECKING:
     from circuit_claims.options import Options
@@ -76,7 +77,7 @@ def close(book: Book, setting: Setting, seconds: float) -> Ending:
         lines.append(refused)
         status = status or INCOMPLETE
     counts = _counts(findings, setting)
-    lines += [counted(setting.records[name], count) for name, count in counts.items()]
+    lines += [coverage(setting.records[name], count) for name, count in counts.items()]
     run = {**setting.run(seconds), "exit_status": status, "complete": not book.broken}
     report = schema.build(findings, run, setting.models(counts), options.root)
     path = options.report_dir / "latest.json"
@@ -159,5 +160,5 @@ def _undecided(findings: Sequence[Finding]) -> str:
     verdicts = [part.verdict for finding in findings for part in finding.parts]
     sentences = [verdict.sentence for verdict in verdicts if verdict.outcome is Outcome.INCONCLUSIVE]
     open_claims = sum(finding.verdict.outcome is Outcome.INCONCLUSIVE for finding in findings)
-    counted = f"{open_claims} claim{'' if open_claims == 1 else 's'}"
-    return f"exit status 11: {counted} left undecided. {sentences[0] if sentences else ''}".rstrip()
+    left = f"exit status {UNDECIDED}: {counted(open_claims, 'claim')} left undecided"
+    return f"{left}. {sentences[0] if sentences else ''}".rstrip()

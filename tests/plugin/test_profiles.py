@@ -8,7 +8,11 @@ import pytest
 from circuit_claims.judge.record import read_record
 
 SMOKE = ("--circuit-profile", "smoke")
-REFUTED = '\n@says("wrong", kind="exact")\ndef test_wrong(circuit, judge):\n    judge(circuit.closure(), above(1))\n'
+REFUTED = """
+@says("wrong", kind="exact")
+def test_wrong(circuit, judge):
+    judge(circuit.closure(), above(1))
+"""
 """Refuted on any model: a site's closure is never as large as the stream."""
 
 
