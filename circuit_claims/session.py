@@ -134,7 +134,12 @@ class ClaimSession:
             yield Circuit(assay)
             self.store_problems |= dict.fromkeys(store.problems)
             if facts := assay.facts_so_far():
-                self.setting.facts[name] = {**facts, "pixel_range": list(range_of(assay.source))}
+                batches = {"batches": dict(bench.batches)} if bench.batches else {}
+                self.setting.facts[name] = {
+                    **facts,
+                    "pixel_range": list(range_of(assay.source)),
+                    **batches,
+                }
 
     def _assay(self, name: str, bench: Bench) -> Assay:
         from circuit_claims.measure.assay import Assay

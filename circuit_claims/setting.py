@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuit_claims.counted import counted
 from circuit_claims.judge.record import UPDATE, WHOLE, Record, read_record, record_path
 from circuit_claims.models.device import device_taken, require_device
 from circuit_claims.recording import (
@@ -287,6 +288,7 @@ class Setting:
         yield from self.notes
         yield from self._unusual_pixels()
         yield from self._precisions()
+        yield from self._batches()
         yield from dict.fromkeys(self._unused_thresholds())
         for name in self.records:
             yield from self.changed(name)
@@ -308,6 +310,13 @@ class Setting:
         for name, facts in self.facts.items():
             if self.options.precision != "float32" and "precision" in facts:
                 yield f"{name}: computed in {facts['precision']}: {facts['precision_why']}"
+
+    def _batches(self) -> Iterator[str]:
+        """What was measured in smaller batches than planned: numbers differ by rounding at most."""
+        for facts in self.facts.values():
+            for model, states in facts.get("batches", {}).items():
+                told = f"{counted(states, 'state')} in a batch, fewer than planned"
+                yield f"{model}: {self.place()['device']} ran out of memory, so some was measured with {told}"
 
     def _unused_thresholds(self) -> Iterator[str]:
         """Thresholds of pairs for claims that nobody judged: misspelt, or deselected."""
