@@ -6,7 +6,7 @@ FRAMES = 2
 CASES = [
     ("sites", "24 (all writes)", {}, 1),
     ("sites", "168 (and all heads)", {"sites": "heads"}, 1),
-    ("sites", "24, heads screened, the top 8 exact", {"sites": "screened"}, 1),
+    ("sites", "24, heads screened, the top 5 exact", {"sites": "screened"}, 1),
     ("layers", "3", {"layers": 3}, 1),
     ("layers", "6", {"layers": 6}, 1),
     ("layers", "12", {"layers": 12}, 1),

@@ -27,7 +27,7 @@ METHODS = {
     "ours-float32": "the wavefront, float32",
     "ours-bfloat16": "the wavefront, bfloat16",
 }
-TOP = 8
+TOP = 5
 """Heads that are patched exactly after a screen."""
 
 
@@ -247,14 +247,16 @@ def by_wavefront(settings: Settings, precision: str) -> tuple[Callable[[], dict[
 
     def sweep() -> dict[str, float]:
         counter.flops = 0
-        found = wavefront(model, donor, recipient, list(sites), tokens=settings.tokens, labels=[0])
+        heads: dict[tuple[int, int], Any] = {}
+        if settings.sites == "screened":
+            screened = screened_heads(model, donor, recipient, top=TOP, writes=True)
+            found, heads = screened.writes, screened.exact
+        else:
+            found = wavefront(model, donor, recipient, list(sites), tokens=settings.tokens, labels=[0])
+            if settings.sites == "heads":
+                heads = sweep_heads(model, donor, recipient, every_head)
         formula = METRICS["projection"]
         made = {name: formula(found.patches[site.key].norms["summary"]) for site, name in sites.items()}
-        heads: dict[tuple[int, int], Any] = {}
-        if settings.sites == "heads":
-            heads = sweep_heads(model, donor, recipient, every_head)
-        elif settings.sites == "screened":
-            heads = screened_heads(model, donor, recipient, top=TOP).exact
         made |= {f"head {layer}.{head}": formula(norms) for (layer, head), norms in heads.items()}
         return made
 

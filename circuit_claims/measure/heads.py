@@ -11,9 +11,9 @@ With 12 layers of 12 heads all of them cost as much as 72 runs; the later a head
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,8 +22,16 @@ from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.patching import norms_between
 from circuit_claims.measure.recovery import Norms
-from circuit_claims.measure.runs import batch_plan, clean_run, go_on, in_chunks, narrow_at, require_finite
-from circuit_claims.models.residual import EVERY_ROW, ResidualModel, Write
+from circuit_claims.measure.runs import (
+    Step,
+    batch_plan,
+    clean_run,
+    go_on,
+    in_chunks,
+    narrow_at,
+    require_finite,
+)
+from circuit_claims.models.residual import EVERY_ROW, ResidualModel
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
@@ -50,49 +58,65 @@ def sweep_heads(
     """
     _require_heads(model, heads)
     found: dict[Head, Norms] = {}
-    for some in in_chunks(model, sorted(set(heads)), batch_plan(model)):
-        found |= _sweep(model, donor_pixels, recipient_pixels, some)
+    with torch.inference_mode():
+        for some in in_chunks(model, sorted(set(heads)), batch_plan(model)):
+            layers = {layer for layer, _ in some}
+            found |= patch_heads(model, _steps(model, donor_pixels, recipient_pixels, layers), some)
     return found
 
 
-def _sweep(
-    model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor, heads: Collection[Head]
-) -> dict[Head, Norms]:
-    max_states = batch_plan(model)
+class HeadStep(NamedTuple):
+    """One write of both clips' own runs. From the last attention on, only the rows that are read."""
+
+    own: Step
+    """The recipient's."""
+    donor: Tensor
+    """The donor's stream with its write, `[1, row, d_model]`."""
+    change: Tensor | None
+    """What the donor's heads mixed less what the recipient's did, `[1, head, row, d_head]`; None for an MLP,
+    and where no head of the layer is asked for."""
+
+
+def _steps(
+    model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor, layers: Collection[int]
+) -> Iterator[HeadStep]:
+    """The steps of a pair, its heads compared in these layers."""
     narrow = narrow_at(model)
-    with torch.inference_mode():
-        runs = (
-            clean_run(model, pixels, role, narrow)
-            for role, pixels in (("donor", donor_pixels), ("recipient", recipient_pixels))
-        )
-        donor = recipient = started = torch.empty(0)
-        names: list[Head] = []
-        for index, (theirs, own) in enumerate(zip(*runs, strict=True)):
-            write, rows = own.write, model.reads if index == narrow else EVERY_ROW
-            if index == 0:
-                started = own.before.new_empty((len(heads), *own.before.shape[1:]))
-            started = go_on(write, started, len(names), rows, max_states)
-            chosen = sorted(head for layer, head in heads if write.mixes_tokens and layer == write.layer)
-            changes = _changes(write, theirs.before, own.before, rows, chosen)
-            donor, recipient = theirs.after, own.after
-            for head, change in zip(chosen, changes, strict=True):
-                started[len(names)] = recipient[0] + change
+    donors = clean_run(model, donor_pixels, "donor", narrow)
+    recipients = clean_run(model, recipient_pixels, "recipient", narrow)
+    for index, (theirs, own) in enumerate(zip(donors, recipients, strict=True)):
+        rows, heads, change = model.reads if index == narrow else EVERY_ROW, own.write.heads, None
+        if heads is not None and own.write.layer in layers:
+            change = heads.mix(theirs.before, theirs.before, rows) - heads.mix(own.before, own.before, rows)
+        yield HeadStep(own, theirs.after, change)
+
+
+def patch_heads(
+    model: ResidualModel, steps: Iterable[HeadStep], heads: Collection[Head]
+) -> dict[Head, Norms]:
+    """The wavefront of `sweep_heads` along the steps of a pair; all states are in memory at once.
+
+    Call it under `torch.inference_mode()`. Raises MeasurementError at NaN or Inf.
+    """
+    max_states, narrow = batch_plan(model), narrow_at(model)
+    donor = recipient = started = torch.empty(0)
+    names: list[Head] = []
+    for index, step in enumerate(steps):
+        write, rows = step.own.write, model.reads if index == narrow else EVERY_ROW
+        if index == 0:
+            started = step.own.before.new_empty((len(heads), *step.own.before.shape[1:]))
+        started = go_on(write, started, len(names), rows, max_states)
+        donor, recipient = step.donor, step.own.after
+        if write.heads is not None and step.change is not None:
+            for head in sorted(head for layer, head in heads if layer == write.layer):
+                started[len(names)] = recipient[0] + step.change[0, head] @ write.heads.output[head]
                 names.append((write.layer, head))
-            require_finite(model, "recipient with the donor's heads", write.after, started[: len(names)])
-        whole, own = (model.readout(stream).summary for stream in (donor, recipient))
-        summaries = model.readout(started).summary
-        return {
-            name: norms_between(patched[None], whole, own)
-            for name, patched in zip(names, summaries, strict=True)
-        }
-
-
-def _changes(write: Write, donor: Tensor, recipient: Tensor, rows: slice, chosen: list[int]) -> Tensor:
-    """By how much each chosen head's write differs, `[head, row, d_model]`."""
-    if not chosen or write.heads is None:
-        return donor.new_empty((0, *donor[0, rows].shape))
-    mixed = write.heads.mix(donor, donor, rows) - write.heads.mix(recipient, recipient, rows)
-    return torch.einsum("hrk,hkd->hrd", mixed[0, chosen], write.heads.output[chosen])
+        require_finite(model, "recipient with the donor's heads", write.after, started[: len(names)])
+    whole, own = (model.readout(stream).summary for stream in (donor, recipient))
+    summaries = model.readout(started).summary
+    return {
+        name: norms_between(patched[None], whole, own) for name, patched in zip(names, summaries, strict=True)
+    }
 
 
 def _require_heads(model: ResidualModel, heads: Collection[Head]) -> None:

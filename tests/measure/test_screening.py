@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -13,7 +13,8 @@ from integer_toy import DONOR, RECIPIENT, integer_toy
 
 from circuit_claims.measure.heads import sweep_heads
 from circuit_claims.measure.patching import sweep
-from circuit_claims.measure.recovery import UndefinedRecovery, projection
+from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
+from circuit_claims.measure.runs import batch_plan
 from circuit_claims.measure.screening import screen, screened_heads
 from circuit_claims.models.residual import ResidualModel, walk
 from circuit_claims.models.sites import mlp_out
@@ -91,3 +92,41 @@ def test_clips_that_are_the_same_have_nothing_to_screen(tiny: Any, clips: Any) -
     donor, _ = clips(model)
     with pytest.raises(UndefinedRecovery, match="does not differ"):
         screen(model, donor, donor.clone())
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    layers=st.integers(1, 3),
+    heads=st.sampled_from([1, 2, 4]),
+    seed=st.integers(0, 20),
+    top=st.integers(1, 6),
+    room=st.sampled_from([0, 1, 1000]),
+)
+def test_along_the_runs_of_a_screen_the_patches_are_those_of_the_sweeps(
+    tiny: Any, clips: Any, layers: int, heads: int, seed: int, top: int, room: int
+) -> None:
+    model = tiny(seed, num_hidden_layers=layers, num_attention_heads=heads)
+    donor, recipient = clips(model, seed)
+    stream = 4 * model.n_tokens * model.d_model
+    model = replace(model, memory=(6 + 12 * batch_plan(model) + 1 + room) * stream)
+    found = screened_heads(model, donor, recipient, top, writes=True)
+    writes, exact = (
+        sweep(model, donor, recipient, tokens=False),
+        sweep_heads(model, donor, recipient, found.exact),
+    )
+    assert found.writes is not None
+    assert found.writes.patches.keys() == writes.patches.keys()
+    assert len(found.exact) == min(top, layers * heads)
+    for key, patch in writes.patches.items():
+        assert found.writes.patches[key].norms.keys() == patch.norms.keys()
+        assert_same(found.writes.patches[key].norms["summary"], patch.norms["summary"])
+    for head, norms in exact.items():
+        assert_same(found.exact[head], norms)
+
+
+def assert_same(found: Norms, expected: Norms) -> None:
+    """Within float32's rounding of a summary, whose numbers are about 1."""
+    size = max(expected.D, 0.1)
+    for name, value in asdict(found).items():
+        unit = size * size if name == "dot" else size
+        assert abs(value - asdict(expected)[name]) <= 1e-4 * unit, name
