@@ -195,10 +195,14 @@ def _step(theirs: Part, own: Part) -> HeadStep:
 def _heads(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
     """First-order recoveries of all heads, and the norms of the `top` ones, by `layer.head`."""
     roles = CONTROLS[params["control"]](assay, pair)
-    found = screened_heads(assay.model(), roles.donor, roles.recipient, params["top"])
+    try:
+        found = screened_heads(assay.model(), roles.donor, roles.recipient, params["top"])
+    except UndefinedRecovery as why:
+        return {"first order": {}, "exact": {}, "undefined": str(why)}
     return {
         "first order": {f"{layer}.{head}": share for (layer, head), share in found.first_order.items()},
         "exact": {f"{layer}.{head}": asdict(norms) for (layer, head), norms in found.exact.items()},
+        "undefined": "",
     }
 
 
