@@ -95,7 +95,7 @@ def test_every_command_prints_what_its_page_says(page: Path, folder: Path) -> No
 
 @pytest.mark.slow
 def test_the_claims_of_the_pages_are_judged(folder: Path) -> None:
-    """The Python of the page of claims, its TOML twin, the claim that is screened, and the notebook's cell."""
+    """The page's claim in Python, its TOML twin, the one that is screened, and the notebook's cell."""
     page = DOCS / "how-to" / "claims.md"
     python, screened, cell = blocks(page, "python")
     (toml,) = blocks(page, "toml")
