@@ -83,7 +83,8 @@ class Bench:
     plain_sites: int
     sweeps: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By method: seconds, recoveries, peak memory, operations, and `matmul`: operations a second of the best
-    matrix product at the MLP's shape, in the same process just before and after."""
+    matrix product at the MLP's shape, in the same process just before and after, and `sustained`, the median
+    one."""
     scaling: list[dict[str, Any]] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
