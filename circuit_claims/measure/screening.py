@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
     from circuit_claims.measure.assay import Assay
 
+STREAMS_A_LAYER = 24
+"""Tensors as large as the stream that a block's run and its backward keep: 18 to 21 were measured."""
+
 
 @dataclass(frozen=True)
 class Screen:
@@ -70,13 +73,19 @@ def screen(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor)
 
     Raises:
         UndefinedRecovery: the two clips do not differ at the summary.
-        MeasurementError: clips of the wrong shape, and NaN or Inf.
+        MeasurementError: clips of the wrong shape, NaN or Inf, and no room for it (`--circuit-memory`).
     """
     return _screened(model, donor_pixels, recipient_pixels).screen
 
 
 def _screened(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor) -> _Runs:
     """The screen, with the two runs that it was made from."""
+    needed = STREAMS_A_LAYER * model.n_layers * 4 * model.n_tokens * model.d_model
+    if needed > model.memory:
+        raise MeasurementError(
+            f"{model.name}: {model.memory / 2**20:.4g} MiB has no room for the run that a screen goes back "
+            f"through; --circuit-memory {math.ceil(needed / 2**20)}MiB is the least that would do"
+        )
     with torch.inference_mode():
         donors = _parts(model, donor_pixels, "donor")
         whole = model.readout(donors[-1].step.after).summary

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from integer_toy import DONOR, RECIPIENT, integer_toy
 
+from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.heads import sweep_heads
 from circuit_claims.measure.patching import sweep
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
@@ -108,7 +109,8 @@ def test_along_the_runs_of_a_screen_the_patches_are_those_of_the_sweeps(
     model = tiny(seed, num_hidden_layers=layers, num_attention_heads=heads)
     donor, recipient = clips(model, seed)
     stream = 4 * model.n_tokens * model.d_model
-    model = replace(model, memory=(6 + 12 * batch_plan(model) + 1 + room) * stream)
+    least = max(6 + 12 * batch_plan(model) + 1, 24 * layers)
+    model = replace(model, memory=(least + room) * stream)
     found = screened_heads(model, donor, recipient, top, writes=True)
     writes, exact = (
         sweep(model, donor, recipient, tokens=False),
@@ -130,3 +132,11 @@ def assert_same(found: Norms, expected: Norms) -> None:
     for name, value in asdict(found).items():
         unit = size * size if name == "dot" else size
         assert abs(value - asdict(expected)[name]) <= 1e-4 * unit, name
+
+
+def test_a_budget_that_is_too_small_says_what_would_do(tiny: Any, clips: Any) -> None:
+    model = tiny(num_hidden_layers=2)
+    donor, recipient = clips(model)
+    with pytest.raises(MeasurementError, match=r"--circuit-memory 1MiB is the least"):
+        screen(replace(model, memory=1000), donor, recipient)
+    screen(replace(model, memory=2**20), donor, recipient)
