@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
     from circuit_claims.measure.assay import Assay
 
+Name = TypeVar("Name")
 Head = tuple[int, int]
 """A layer and a head, both counted from 0: (9, 8) is the paper's L9H8."""
 
@@ -65,53 +66,70 @@ def sweep_heads(
     return found
 
 
-class HeadStep(NamedTuple):
+class PairStep(NamedTuple):
     """One write of both clips' own runs. From the last attention on, only the rows that are read."""
 
     own: Step
     """The recipient's."""
-    donor: Tensor
-    """The donor's stream with its write, `[1, row, d_model]`."""
-    change: Tensor | None
+    donor: Step
+    mixed: Tensor | None
     """What the donor's heads mixed less what the recipient's did, `[1, head, row, d_head]`; None for an MLP,
     and where no head of the layer is asked for."""
 
 
 def _steps(
     model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor, layers: Collection[int]
-) -> Iterator[HeadStep]:
+) -> Iterator[PairStep]:
     """The steps of a pair, its heads compared in these layers."""
     narrow = narrow_at(model)
     donors = clean_run(model, donor_pixels, "donor", narrow)
     recipients = clean_run(model, recipient_pixels, "recipient", narrow)
     for index, (theirs, own) in enumerate(zip(donors, recipients, strict=True)):
-        rows, heads, change = model.reads if index == narrow else EVERY_ROW, own.write.heads, None
+        rows, heads, mixed = model.reads if index == narrow else EVERY_ROW, own.write.heads, None
         if heads is not None and own.write.layer in layers:
-            change = heads.mix(theirs.before, theirs.before, rows) - heads.mix(own.before, own.before, rows)
-        yield HeadStep(own, theirs.after, change)
+            mixed = heads.mix(theirs.before, theirs.before, rows) - heads.mix(own.before, own.before, rows)
+        yield PairStep(own, theirs, mixed)
 
 
 def patch_heads(
-    model: ResidualModel, steps: Iterable[HeadStep], heads: Collection[Head]
+    model: ResidualModel, steps: Iterable[PairStep], heads: Collection[Head]
 ) -> dict[Head, Norms]:
-    """The wavefront of `sweep_heads` along the steps of a pair; all states are in memory at once.
+    """The wavefront of `sweep_heads` along the steps of a pair, as `patch_parts`."""
 
-    Call it under `torch.inference_mode()`. Raises MeasurementError at NaN or Inf.
+    def begin(step: PairStep) -> Iterator[tuple[Head, Tensor]]:
+        of, layer = step.own.write.heads, step.own.write.layer
+        if of is not None and step.mixed is not None:
+            for head in sorted(head for at, head in heads if at == layer):
+                yield (layer, head), step.mixed[0, head] @ of.output[head]
+
+    return patch_parts(model, steps, len(heads), begin)
+
+
+def patch_parts(
+    model: ResidualModel,
+    steps: Iterable[PairStep],
+    count: int,
+    begin: Callable[[PairStep], Iterable[tuple[Name, Tensor]]],
+) -> dict[Name, Norms]:
+    """Patch parts of writes, each alone, along the steps of a pair.
+
+    `begin` names the parts of a write, each with what the donor's changes of it, `[row, d_model]`; there are
+    `count` in all, and all their states are in memory at once. By name, the norms at the summary. Call it
+    under `torch.inference_mode()`. Raises MeasurementError at NaN or Inf.
     """
     max_states, narrow = batch_plan(model), narrow_at(model)
     donor = recipient = started = torch.empty(0)
-    names: list[Head] = []
+    names: list[Name] = []
     for index, step in enumerate(steps):
         write, rows = step.own.write, model.reads if index == narrow else EVERY_ROW
         if index == 0:
-            started = step.own.before.new_empty((len(heads), *step.own.before.shape[1:]))
+            started = step.own.before.new_empty((count, *step.own.before.shape[1:]))
         started = go_on(write, started, len(names), rows, max_states)
-        donor, recipient = step.donor, step.own.after
-        if write.heads is not None and step.change is not None:
-            for head in sorted(head for layer, head in heads if layer == write.layer):
-                started[len(names)] = recipient[0] + step.change[0, head] @ write.heads.output[head]
-                names.append((write.layer, head))
-        require_finite(model, "recipient with the donor's heads", write.after, started[: len(names)])
+        donor, recipient = step.donor.after, step.own.after
+        for name, change in begin(step):
+            started[len(names)] = recipient[0] + change
+            names.append(name)
+        require_finite(model, f"recipient with parts of {write.site}", write.after, started[: len(names)])
     whole, own = (model.readout(stream).summary for stream in (donor, recipient))
     summaries = model.readout(started).summary
     return {

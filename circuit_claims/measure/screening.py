@@ -13,8 +13,9 @@ exactly, and how well the two agree on these is reported, never assumed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -22,13 +23,13 @@ from torch import Tensor
 
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError
-from circuit_claims.measure.heads import Head, HeadStep, patch_heads
+from circuit_claims.measure.heads import Head, PairStep, patch_heads, patch_parts
 from circuit_claims.measure.patching import sweep_along
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
 from circuit_claims.measure.results import Sweep
 from circuit_claims.measure.runs import Step, batch_plan, in_chunks, narrow_at, one_clip, require_finite
 from circuit_claims.models.residual import EVERY_ROW, ResidualModel
-from circuit_claims.models.sites import Site
+from circuit_claims.models.sites import Site, parse_site
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
@@ -111,7 +112,7 @@ def _screened(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tens
             tokens[site] = torch.zeros(model.n_tokens, dtype=torch.float64)
             rows = EVERY_ROW if ours.step.out.shape[1] == model.n_tokens else model.reads
             shares = _first_order(theirs.step.out, ours.step.out, along[id(ours.step.out)])
-            tokens[site][rows] = shares.sum(-1)[0].cpu()
+            tokens[site][rows] = shares.sum(-1)[0]
             writes[site] = float(tokens[site].sum())
             if not math.isfinite(writes[site]):
                 raise MeasurementError(f"{model.name}: the slope at {site} is NaN or Inf")
@@ -122,7 +123,8 @@ def _screened(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tens
 
 
 def _first_order(donor: Tensor, recipient: Tensor, slope: Tensor | None) -> Tensor:
-    return (donor - recipient).double() * (0.0 if slope is None else slope.double())
+    # On the CPU, since not every device has float64.
+    return (donor - recipient).cpu().double() * (0.0 if slope is None else slope.cpu().double())
 
 
 def _parts(model: ResidualModel, pixels: Tensor, role: str) -> list[Part]:
@@ -179,14 +181,14 @@ def screened_heads(
     ranked = sorted(found, key=lambda head: (-abs(found[head]), head))
     with torch.inference_mode():
         steps = [_step(theirs, own) for theirs, own in zip(runs.donor, runs.recipient, strict=True)]
-        donors = [part.step for part in runs.donor]
         del runs  # and with it what the backward needed
         exact: dict[Head, Norms] = {}
         for chosen in in_chunks(model, ranked[:top], batch_plan(model)):
             exact |= patch_heads(model, steps, chosen)
+        both = [step.donor for step in steps], [step.own for step in steps]
         sites = [write.site for write in model.writes] if writes else []
         swept = [
-            sweep_along(model, donors, [step.own for step in steps], some, False, None, batch_plan(model))
+            sweep_along(model, *both, some, False, None, batch_plan(model))
             for some in in_chunks(model, sites, batch_plan(model))
             if some
         ]
@@ -194,11 +196,60 @@ def screened_heads(
     return Screened(found, exact, replace(swept[0], patches=patches) if swept else None)
 
 
-def _step(theirs: Part, own: Part) -> HeadStep:
+def screened_tokens(
+    model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor, site: Site, top: int
+) -> ScreenedTokens:
+    """Patch one write exactly at each of the `top` tokens with the largest first-order recovery.
+
+    Of either sign; a token at a time. Raises as `screen` does, and MeasurementError for a site that is no
+    write of the model.
+    """
+    if site not in {write.site for write in model.writes}:
+        raise MeasurementError(f"{model.name} has no write {site} whose tokens could be patched")
+    runs = _screened(model, donor_pixels, recipient_pixels)
+    found = runs.screen.tokens[site]
+    ranked = sorted(range(model.n_tokens), key=lambda token: (-abs(float(found[token])), token))
+    with torch.inference_mode():
+        steps = [_step(theirs, own) for theirs, own in zip(runs.donor, runs.recipient, strict=True)]
+        del runs
+        # From the last attention on, a write has only the rows that are read, and no other token matters.
+        rows = next(step.own.out.shape[1] for step in steps if step.own.write.site == site)
+        there = range(model.n_tokens) if rows == model.n_tokens else range(model.n_tokens)[model.reads]
+        chosen = [token for token in ranked if token in there][:top]
+        exact: dict[int, Norms] = {}
+        for some in in_chunks(model, chosen, batch_plan(model)):
+            begin = partial(_one_token, site=site, there=there, tokens=some)
+            exact |= patch_parts(model, steps, len(some), begin)
+    return ScreenedTokens(found, exact)
+
+
+def _one_token(
+    step: PairStep, site: Site, there: Sequence[int], tokens: Sequence[int]
+) -> Iterator[tuple[int, Tensor]]:
+    """What the donor's write changes at each of these tokens alone."""
+    if step.own.write.site == site:
+        for token in tokens:
+            row = there.index(token)
+            change = torch.zeros_like(step.own.out[0])
+            change[row] = step.donor.out[0, row] - step.own.out[0, row]
+            yield token, change
+
+
+@dataclass(frozen=True)
+class ScreenedTokens:
+    """What a screen chose of one write's tokens, patched exactly."""
+
+    first_order: Tensor
+    """`[token]`."""
+    exact: Mapping[int, Norms]
+    """Of the chosen ones, the norms at the summary."""
+
+
+def _step(theirs: Part, own: Part) -> PairStep:
     step = own.step
     plain = Step(step.write, step.before.detach(), step.out.detach(), step.after.detach())
-    change = None if own.mixed is None or theirs.mixed is None else theirs.mixed - own.mixed.detach()
-    return HeadStep(plain, theirs.step.after, change)
+    mixed = None if own.mixed is None or theirs.mixed is None else theirs.mixed - own.mixed.detach()
+    return PairStep(plain, theirs.step, mixed)
 
 
 def _heads(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,5 +266,23 @@ def _heads(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {"heads": _heads}
+def _tokens(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
+    """First-order and exact recoveries of a write's `top` tokens, by token."""
+    roles = CONTROLS[params["control"]](assay, pair)
+    site, top = parse_site(params["site"]), params["top"]
+    try:
+        found = screened_tokens(assay.model(), roles.donor, roles.recipient, site, top)
+    except UndefinedRecovery as why:
+        return {"first order": {}, "exact": {}, "undefined": str(why)}
+    return {
+        "first order": {str(token): float(found.first_order[token]) for token in found.exact},
+        "exact": {str(token): asdict(norms) for token, norms in found.exact.items()},
+        "undefined": "",
+    }
+
+
+MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {
+    "heads": _heads,
+    "tokens": _tokens,
+}
 """By the name in the store's key."""

@@ -292,6 +292,13 @@ def test_the_best_screened_head_is_among_all_heads_patched(on: Ask) -> None:
     assert 2 <= len(screened.figure["bars"]) <= 4
 
 
+def test_the_best_screened_token_recovers_what_the_report_says(on: Ask) -> None:
+    found = on(3).leading_token_recovery(mlp_out(0), 3)
+    assert len(found.values) == 2
+    assert found.experiment["patch"] == "mlp_out 0 at one token of all, success -> failure"
+    assert "the first 3 tokens exact; first order is off by" in found.experiment["screen"]
+
+
 @pytest.mark.parametrize("top", [0, 10_000])
 def test_more_heads_than_there_are_cannot_be_screened(on: Ask, top: int) -> None:
     with pytest.raises(NotApplicable, match="heads, and"):

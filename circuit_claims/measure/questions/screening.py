@@ -1,4 +1,4 @@
-"""Questions that are screened first: which of all heads, without patching all of them."""
+"""Questions that are screened first: which of all heads, or tokens, without patching all of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from typing import Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.errors import NotApplicable
-from circuit_claims.measure.questions.base import PLACES, SUFFICIENCY, Questions, absent_control_is_undefined
+from circuit_claims.measure.questions.base import (
+    PLACES,
+    SUFFICIENCY,
+    Questions,
+    absent_control_is_undefined,
+    depth,
+)
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
 from circuit_claims.measure.sample import Sample
+from circuit_claims.models.sites import Site
 
 TOP_HEADS = 5
 """Heads of each pair that are patched exactly. With all writes they cost half a sweep more at most."""
+TOP_TOKENS = 8
+"""Tokens of each pair at which a write is patched exactly."""
 SHOWN = 10
 """Heads in the figure."""
 
@@ -53,6 +62,30 @@ class ScreeningQuestions(Questions):
         return measured if self._control else replace(measured, figure=_figure(found))
 
     @absent_control_is_undefined
+    def leading_token_recovery(self, site: Site, top: int = TOP_TOKENS, *, pairs: str = "outcome") -> Sample:
+        """Recovery (projection, at the summary) of the token whose write recovers most, patched alone.
+
+        Among the `top` tokens of the pair that come first by attribution patching; what is said of
+        `leading_head_recovery` holds here.
+        """
+        params = {"control": SUFFICIENCY, "site": site.key, "top": top}
+        found: Mapping[str, Any] = self._assay.measured("screening.tokens", pairs, params)
+        return self._sample(
+            f"projection of the best of {top} screened tokens of {site}",
+            "fraction",
+            pairs,
+            lambda pair: max(exact for exact, _ in _both(found[pair.name])),
+            {
+                "patch": f"{site} at one token of all, {SUFFICIENCY}",
+                "readout": PLACES["summary"],
+                "metric": "projection",
+                "screen": f"attribution patching, the first {top} tokens exact; {_told(found)}",
+                "pairs": pairs,
+                **depth(site.layer),
+            },
+        )
+
+    @absent_control_is_undefined
     def screening_error(self, top: int = TOP_HEADS, *, pairs: str = "outcome") -> Sample:
         """The largest difference of exact and first-order recovery among a pair's `top` heads."""
         found = self._screened(top, pairs)
@@ -80,7 +113,7 @@ class ScreeningQuestions(Questions):
 
 
 def _both(screened: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Exact and first-order recovery of each head of a pair that was patched.
+    """Exact and first-order recovery of each head (or token) of a pair that was patched.
 
     Raises UndefinedRecovery where the pair has nothing to recover.
     """
