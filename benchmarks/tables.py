@@ -24,6 +24,7 @@ SWEEP = (
     "largest difference",
     "peak memory",
     "utilisation",
+    "of the median",
 )
 SCALING = ("against", "", "seconds", "x the first", "peak memory")
 
@@ -42,12 +43,13 @@ def lines(bench: Bench) -> Iterator[str]:
 def machine(bench: Bench) -> str:
     """Where and at which sizes."""
     s = bench.settings
+    best = max((facts["matmul"] for facts in bench.sweeps.values()), default=0.0)
     versions = ", ".join(f"{name} {_version(name)}" for name in ("torch", "transformers", "nnsight"))
     return (
         f"{_cpu()}, {os.cpu_count()} cores, {s['threads']} thread{'s' * (s['threads'] != 1)}; {versions}; "
         f"random weights: {s['layers']} layers of width {s['width']}, {s['frames']} frames of {s['image']} "
-        f"pixels ({tokens(s)} tokens); best matrix product at the MLP's shape "
-        f"{bench.matmul / 1e9:.1f} GFLOP/s"
+        f"pixels ({tokens(s)} tokens)"
+        + (f"; best matrix product at the MLP's shape {best / 1e9:.1f} GFLOP/s" if best else "")
     )
 
 
@@ -71,7 +73,7 @@ def sweep_rows(bench: Bench) -> Iterator[tuple[str, ...]]:
     for name, facts in bench.sweeps.items():
         found = facts["recoveries"]
         apart = [abs(found[site] - value) for site, value in eager.items() if site in found]
-        used = facts["flops"] / facts["seconds"] / bench.matmul if facts["flops"] and bench.matmul else None
+        rate = facts["flops"] / facts["seconds"] if facts["flops"] else None
         yield (
             f"({'abcde'[list(METHODS).index(name)]}) {METHODS[name]}"
             if name in METHODS
@@ -85,7 +87,7 @@ def sweep_rows(bench: Bench) -> Iterator[tuple[str, ...]]:
             ),
             f"{max(apart):.1e}" if apart and name != "hooks-eager" else "",
             f"{facts['peak'] / 2**30:.2f} GiB",
-            "" if used is None else f"{100 * used:.0f} %",
+            *("" if rate is None else f"{100 * rate / facts[of]:.0f} %" for of in ("matmul", "sustained")),
         )
 
 
@@ -114,7 +116,9 @@ def write(bench: Bench, target: Path) -> None:
         "with sdpa. Where a plain method patched only some sites, one forward of it stands for a site. The",
         "largest difference is of recoveries (projections, fractions) from (a)'s. Peak memory is that of a",
         "process that did nothing else. Utilisation: the floating-point operations of the writes evaluated,",
-        "over the seconds, over the best matrix product at the MLP's shape with the same threads.",
+        "over the seconds, over the best matrix product at the MLP's shape with the same threads, timed in",
+        "the same process just before and after the sweep; and over the median one, which is what a machine",
+        "sustains that others use as well.",
     ]
     if bench.scaling:
         text += ["", "What a sweep costs, in float32, 2 frames where nothing else is said:", ""]

@@ -59,7 +59,7 @@ def judged(version: str, folder: Path, *words: str) -> dict[str, Any]:
     """The report of the claims under one version; measured unless it is there."""
     site = install(version, folder)
     report = folder / version / "reports" / "latest.json"
-    if not report.exists():
+    if not report.exists() or not json.loads(report.read_text(encoding="utf-8"))["run"]["complete"]:
         own = ["--circuit-cache", str(folder / version / "store"), "--circuit-report-dir", str(report.parent)]
         subprocess.run(
             [sys.executable, "-m", "pytest", *(words or ["claims"]), "-q", "--tb=no", *own],
@@ -121,8 +121,8 @@ def page(reports: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# Versions of transformers\n",
         "`make matrix` judges the embedded model with each of these versions, in an environment and a store "
-        f"of its own, and compares every estimate with that of {newest}. Fractions are compared as they are, "
-        "ratios and counts relative to the estimate.\n",
+        f"of its own, and compares every estimate with that of {newest}, in the six digits of a report. "
+        "Fractions are compared as they are, ratios and counts relative to the estimate.\n",
         "| transformers | huggingface_hub | identities | worst closure | verdicts that differ | estimates | "
         "largest difference |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -132,6 +132,8 @@ def page(reports: dict[str, dict[str, Any]]) -> str:
         identity = model["identity"]
         found = sorted(apart(reports[newest], report), key=lambda one: one.size)
         worst = f"{found[-1].size:.2g} ({found[-1].name})" if found else "nothing in common"
+        if found and not found[-1].size:
+            worst = "0: all are equal"
         differ = flips(reports[newest], report)
         hub = report["run"]["packages"].get("huggingface_hub", "")
         cells = (

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -31,6 +32,9 @@ from circuit_claims.models.source import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
+
+MLP_ROWS = 512
+"""Tokens that go through an MLP at once on a CPU, at most: their hidden layer stays in the cache."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ def _writes(table: VivitTable, layer: int, block: nn.Module) -> tuple[Write, Wri
             lambda resid, rows: _attention_at(attention, table.parts, resid, rows),
             _heads(attention, table.parts),
         ),
-        Write(layer, "mlp", mlp_out(layer), resid_post(layer), lambda resid: _chain(mlp, resid)),
+        Write(layer, "mlp", mlp_out(layer), resid_post(layer), lambda resid: _token_by_token(mlp, resid)),
     )
 
 
@@ -207,6 +211,14 @@ def _chain(modules: list[nn.Module], value: Tensor) -> Tensor:
         # An attention module answers (write, attention weights).
         value = out[0] if isinstance(out, tuple) else out
     return value
+
+
+def _token_by_token(modules: list[nn.Module], resid: Tensor) -> Tensor:
+    """A chain that reads each token by itself; of a long clip on a CPU some tokens at a time."""
+    parts = -(-resid.shape[1] // MLP_ROWS) if resid.device.type == "cpu" else 1
+    if parts <= 1:
+        return _chain(modules, resid)
+    return torch.cat([_chain(modules, some) for some in resid.tensor_split(parts, dim=1)], dim=1)
 
 
 def _attention_at(chain: list[nn.Module], parts: AttentionParts, resid: Tensor, rows: slice) -> Tensor:

@@ -152,7 +152,7 @@ def test_a_record_that_cannot_be_read_is_refused_before_anything_is_judged(claim
     path = claims.record(broken := '[claims."supported/reproduces"]\nverdikt = "supported"\n')
     result = claims.run(*how)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: *paper.toml: *unknown key 'verdikt'; did you mean 'verdict'?"])
+    result.stderr.fnmatch_lines(["ERROR: *paper.toml:*: *unknown key 'verdikt'; did you mean 'verdict'?"])
     result.stdout.no_fnmatch_line("*test_claims.py .*")
     assert path.read_text().endswith(broken)
     assert not claims.reports.exists()
