@@ -54,6 +54,11 @@ class Case:
     store: str = "store"
     """Under the folder; cases of changed models share one, for what they have in common is random weights."""
 
+    @property
+    def pairs(self) -> str:
+        """On how many it is judged."""
+        return "one an action" if SMOKE[0] in self.options else "all"
+
 
 def _harmless() -> Iterator[Case]:
     """Each in a store of its own: the same model, measured anew."""
@@ -79,11 +84,14 @@ def _harmless() -> Iterator[Case]:
 
 ATTENTIVE = ("positions-shuffled", "noise-10")
 MUST_BE_CAUGHT = tuple(
-    Case(change.name, change.words, change, files=AND_ATTENTION if change.name in ATTENTIVE else CORE)
+    Case(change.name, change.words, change, files=AND_ATTENTION)
+    if change.name in ATTENTIVE
+    else Case(change.name, change.words, change, SMOKE)
     for change in GROSS
 )
 MEASURED = tuple(Case(change.name, change.words, change, SMOKE) for change in FINE)
 HARMLESS = tuple(_harmless())
+GROUPS = {"must": MUST_BE_CAUGHT, "harmless": HARMLESS, "measured": MEASURED}
 SMOKE_BASE = Case("smoke-base", "as it is", Change("unchanged", "as it is"), SMOKE)
 """What runs of one pair an action are held against."""
 
@@ -219,24 +227,25 @@ def page(*, must: Sequence[Found], measured: Sequence[Found], harmless: Sequence
     """The tables: of changes, of harmless circumstances, and of the smallest change that a claim noticed."""
     lines = [
         "# What CI catches\n",
-        "Changes of the embedded model, judged on the core claims (`claims/test_0` to `3`) by "
-        "`make what-ci-catches`. What must be caught is judged with all 32 outcome pairs and their controls "
-        "against `claims/recorded/organism.toml`, two of them on the claims on attention (`claims/test_7`) "
-        "too; what is only measured, with one pair an action (`--circuit-profile smoke`) against a record of "
-        "those pairs. An alarm is a claim whose verdict flipped, or of which an estimate left its tolerance: "
-        "either fails the run. *Logits moved* says how large a change is: the distance between the changed "
-        "and the unchanged model's logits over all clips of the outcome pairs, relative to the spread of the "
+        "Changes of the embedded model, judged on the core claims (`claims/test_0` to `3`) by `make what- "
+        "ci-catches`: with one pair an action (`--circuit-profile smoke`) against a record of those "
+        "pairs, or, where it says so, with all 32 outcome pairs and their controls against "
+        "`claims/recorded/organism.toml`, changes then on the claims on attention (`claims/test_7`) too. "
+        "An alarm is a claim whose verdict flipped, or of which an estimate left its tolerance: either "
+        "fails the run. *Logits moved* says how large a change is: the distance between the changed and "
+        "the unchanged model's logits over all clips of the outcome pairs, relative to the spread of the "
         "unchanged model's logits over those clips.\n",
     ]
     for title, group in (("Must be caught", must), ("Measured", measured)):
-        lines += [f"## {title}\n", "| change | logits moved | alarms | flipped | one of them |"]
-        lines.append("| --- | --- | --- | --- | --- |")
+        lines += [f"## {title}\n", "| change | pairs | logits moved | alarms | flipped | one of them |"]
+        lines.append("| --- | --- | --- | --- | --- | --- |")
         for one in sorted(group, key=lambda one: -(one.moved or 0.0)):
             flipped = sum(alarm.drift == "flipped" for alarm in one.seen)
             first = f"`{one.seen[0].key}`: {one.seen[0].sentence}" if one.seen else "none"
             size = f"{100 * (one.moved or 0.0):.2g} %"
+            alarmed = f"{len(one.seen)} of {len(one.judged)}"
             lines.append(
-                f"| {one.case.words} | {size} | {len(one.seen)} of {len(one.judged)} | {flipped} | {first} |"
+                f"| {one.case.words} | {one.case.pairs} | {size} | {alarmed} | {flipped} | {first} |"
             )
         lines.append("")
     lines += [*_harmless_table(harmless), *_by_claim([*must, *measured])]
@@ -255,9 +264,8 @@ def _harmless_table(found: Sequence[Found]) -> Iterator[str]:
         differ = [move for move in one.moves if move.differs]
         worst = max(differ, key=lambda move: move.share, default=None)
         most = f"{100 * worst.share:.2g} % (`{worst.key}`)" if worst else ""
-        alarmed = f"{len(one.seen)} of {len(one.judged)}"
-        pairs = "one an action" if SMOKE[0] in one.case.options else "all"
-        yield f"| {one.case.words} | {pairs} | {alarmed} | {len(differ)} of {len(one.moves)} | {most} |"
+        alarmed, compared = f"{len(one.seen)} of {len(one.judged)}", f"{len(differ)} of {len(one.moves)}"
+        yield f"| {one.case.words} | {one.case.pairs} | {alarmed} | {compared} | {most} |"
     yield ""
 
 
@@ -280,15 +288,15 @@ def _by_claim(found: Sequence[Found]) -> Iterator[str]:
 def main(words: Sequence[str]) -> int:
     """Judge every case and write the page."""
     folder, target, *names = words
-    groups: dict[str, list[Found]] = {"measured": [], "must": [], "harmless": []}
-    for group, cases in zip(groups, (MEASURED, MUST_BE_CAUGHT, HARMLESS), strict=True):
-        for case in cases:
-            if names and case.name not in names:
-                continue
-            one = find(case, Path(folder))
-            groups[group].append(one)
-            told = [alarm.key for alarm in one.seen[:3]]
-            print(f"{case.name}: {len(one.seen)} of {len(one.judged)}", *told, flush=True)
+    groups: dict[str, list[Found]] = {"must": [], "harmless": [], "measured": []}
+    all_of = [(group, case) for group, cases in GROUPS.items() for case in cases]
+    for group, case in sorted(all_of, key=lambda one: one[1].pairs == "all"):  # the short runs first
+        if names and case.name not in names:
+            continue
+        one = find(case, Path(folder))
+        groups[group].append(one)
+        told = [alarm.key for alarm in one.seen[:3]]
+        print(f"{case.name}: {len(one.seen)} of {len(one.judged)}", *told, flush=True)
     Path(target).write_text(page(**groups), encoding="utf-8")
     wrong = [one.case.name for one in groups["must"] if not one.seen] + [
         one.case.name for one in groups["harmless"] if one.seen

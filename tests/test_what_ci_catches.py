@@ -86,8 +86,8 @@ def test_the_page_tells_what_was_noticed_by_which_claim(ci):
             ci.Found(same, [], judged, None, [ci.Move("a/means", 0.02, True), ci.Move("b/means", 0.0, False)])
         ],
     )
-    assert "| all gone | 50 % | 1 of 2 | 1 | `a/means`: recorded 1, now 2 |" in text
-    assert "| a little | 0.1 % | 0 of 2 | 0 | none |" in text
+    assert "| all gone | all | 50 % | 1 of 2 | 1 | `a/means`: recorded 1, now 2 |" in text
+    assert "| a little | all | 0.1 % | 0 of 2 | 0 | none |" in text
     assert "| the same | all | 0 of 2 | 1 of 2 | 2 % (`a/means`) |" in text
     assert "| `a/means` | a little | 1.2 % | 2 |" in text
     assert "No change was noticed by: `b/means`." in text
