@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from circuit_claims.models.kernels import together
 from circuit_claims.models.residual import (
     CLS_ROW,
     Heads,
@@ -254,7 +255,7 @@ def _heads(chain: list[nn.Module], parts: AttentionParts) -> Heads:
 
     def mix(reading: Tensor, read: Tensor, rows: slice) -> Tensor:
         q, k = queries_and_keys(reading, rows)
-        return scaled_dot_product_attention(q, k, values(read))
+        return scaled_dot_product_attention(together(q), together(k), together(values(read)))
 
     weight = output.weight.detach()
     return Heads(
