@@ -61,14 +61,14 @@ def tokens(settings: Mapping[str, Any]) -> int:
 def sweep_rows(bench: Bench) -> Iterator[tuple[str, ...]]:
     """A row for each method.
 
-    A plain method that patched only some of the sites is compared by what one forward costs (its two base
-    runs counted as sites), which is less than a site of a whole sweep would: the ratio is then a lower bound.
+    A plain method that patched only some of the sites is compared by what a whole sweep of its forwards
+    would cost (one a site and two base runs), all of which are alike.
     """
     whole = 2 * bench.settings["layers"]
     cost = {}
     for name, facts in bench.sweeps.items():
         count = len(facts["recoveries"])
-        cost[name] = facts["seconds"] / (count if count == whole else count + 2)
+        cost[name] = facts["seconds"] * (whole + 2) / (count + 2) / whole
     eager = bench.sweeps.get("hooks-eager", {}).get("recoveries", {})
     for name, facts in bench.sweeps.items():
         found = facts["recoveries"]
@@ -113,8 +113,9 @@ def write(bench: Bench, target: Path) -> None:
     text += [""] + [f"{METHODS[method]}: left out ({why})." for method, why in bench.skipped.items()]
     text += [
         "`x (a)` and `x (b)`: how many times less a site costs than by plain hooks with eager attention, and",
-        "with sdpa. Where a plain method patched only some sites, one forward of it stands for a site. The",
-        "largest difference is of recoveries (projections, fractions) from (a)'s. Peak memory is that of a",
+        "with sdpa. Where a plain method patched only some sites, its other forwards (one a site and two for",
+        "the base runs, all alike) are counted at the cost of those. The largest difference is of",
+        "recoveries (projections, fractions) from (a)'s. Peak memory is that of a",
         "process that did nothing else. Utilisation: the floating-point operations of the writes evaluated,",
         "over the seconds, over the best matrix product at the MLP's shape with the same threads, timed in",
         "the same process just before and after the sweep; and over the median one, which is what a machine",
