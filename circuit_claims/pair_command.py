@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from circuit_claims.counted import counted
+
 MANIFEST = "pairs.toml"
 JITTER = 2
 """Source frames by which the cut of a made control is moved."""
@@ -141,7 +143,8 @@ def _check(manifest: Path, _options: argparse.Namespace) -> int:
             print(f"{pair.name}: good ({seen[0].at})")
             for warning in warnings(seen[0], seen[1], pair.outcome_frame):
                 print(f"  warning: {warning}")
-    print(f"{len(pairs.pairs) - bad} of {len(pairs.pairs)} pairs are good")
+    total = len(pairs.pairs)
+    print(f"{total - bad} of {counted(total, 'pair')} {'is' if total == 1 else 'are'} good")
     return 4 if bad else 0
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from circuit_claims.counted import counted, told
 from circuit_claims.judge.claim import Outcome, Verdict
 from circuit_claims.judge.ledger import Planned, Result
 from circuit_claims.session import ClaimSession
@@ -39,7 +40,8 @@ class PlanningSession(ClaimSession):
         from circuit_claims.measure.rehearsal import Book, Rehearsal
 
         self._book = self._book or Book()
-        return Rehearsal(self._tested[name].source, self._tested[name].pairs, bench, self._book)
+        tested = self.setting.tested[name]
+        return Rehearsal(tested.source, tested.pairs, bench, self._book)
 
     @contextmanager
     def asking(self, planned: Planned) -> Iterator[None]:
@@ -101,13 +103,14 @@ def plan_lines(book: Book) -> list[str]:
     lines = [f"{told(seconds):>10}  {claim}: {_what(needs)}" for seconds, claim, needs in shown]
     rest = [row for row in rows if row not in shown and any(need.missing for need in row[2])]
     if rest:
-        lines.append(f"{told(sum(row[0] for row in rest)):>10}  {len(rest)} more claims")
+        lines.append(f"{told(sum(row[0] for row in rest)):>10}  {counted(len(rest), 'more claim')}")
     missing, stored = sum(n.missing for n in book.needs), sum(n.stored for n in book.needs)
     total = sum(need.seconds for need in book.needs)
     return [
         *lines,
-        f"plan: {missing} measurements to make, about {told(total)}; {stored} are in the store",
-        f"plan: the rates are of {book.measured} measurements made now, one pair of each kind, in "
+        f"plan: {counted(missing, 'measurement')} to make, about {told(total)}; {stored} "
+        f"{'is' if stored == 1 else 'are'} in the store",
+        f"plan: the rates are of {counted(book.measured, 'measurement')} made now, one pair of each kind, in "
         f"{told(book.spent)}; what several claims need stands by the first of them",
     ]
 
@@ -136,11 +139,3 @@ def _kind_of(model: str) -> str:
         if model.startswith(prefix):
             return told_as
     return ""
-
-
-def told(seconds: float) -> str:
-    """A time to two digits, in a unit that fits."""
-    for unit, length in (("h", 3600.0), ("min", 60.0)):
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:.2g} {unit}"
-    return f"{seconds:.2g} s"

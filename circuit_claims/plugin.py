@@ -294,7 +294,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         book = config.stash[SESSION]
         output["circuit_refused"] = book.refused
         output["circuit_planned"] = json.dumps([asdict(planned) for planned in book.planned])
-        output["circuit_models"] = json.dumps(book.model_facts)
+        output["circuit_models"] = json.dumps(book.setting.facts)
         output["circuit_problems"] = list(book.store_problems)
 
 

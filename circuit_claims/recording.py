@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from circuit_claims.counted import counted
 from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.ledger import Finding, Planned, record_entries
 from circuit_claims.judge.record import Drift, Record, RecordError, read_record, write_record
@@ -30,6 +31,7 @@ class Destination:
     model: str
     clips: str
     noted: Mapping[str, str]
+    profile: str
 
 
 def refuse_what_cannot_be_recorded(options: Options, paths: Mapping[str, Path], full: bool) -> None:
@@ -62,15 +64,11 @@ def refuse_what_cannot_be_recorded(options: Options, paths: Mapping[str, Path], 
             "or --circuit-claim leaves claims out; leave that away, add new entries only "
             "(--circuit-record-add), or write what was judged (--circuit-record-force)"
         )
-    if _some_pairs(options) and not options.record:
+    if options.pair_globs and not options.record:
         raise RecordError(
-            "--circuit-record-update: a model's record rests on all pairs, and --circuit-pair or "
-            "--circuit-profile takes a selection; name another file for it with --circuit-record"
+            "--circuit-record-update: a model's record rests on all pairs (of the profile), and "
+            "--circuit-pair takes a selection; name another file for it with --circuit-record"
         )
-
-
-def _some_pairs(options: Options) -> bool:
-    return bool(options.pair_globs) or options.profile != "full"
 
 
 def refuse_if_nothing_is_compared(record: Record, clips: str, planned: Sequence[Planned]) -> None:
@@ -87,8 +85,8 @@ def refuse_if_nothing_is_compared(record: Record, clips: str, planned: Sequence[
     recorded = {key for key, _ in record.entries}
     if not recorded & {item.claim.key for item in planned}:
         raise RecordError(
-            f"{record.path}: it has none of this run's claims ({len(recorded)} others), so nothing would be "
-            "compared; name the model's own record, or add to it with --circuit-record-add"
+            f"{record.path}: it has none of this run's claims ({counted(len(recorded), 'other')}), so "
+            "nothing would be compared; name the model's own record, or add to it with --circuit-record-add"
         )
 
 
@@ -132,9 +130,10 @@ def compared(record: Record, findings: Sequence[Finding]) -> dict[str, int]:
     }
 
 
-def counted(record: Record, counts: Mapping[str, int]) -> str:
+def coverage(record: Record, counts: Mapping[str, int]) -> str:
     """``compared 35 of 37 recorded claims with organism.toml``, and what it does not have."""
-    line = f"compared {counts['compared']} of {counts['recorded']} recorded claims with {record.path.name}"
+    recorded = counted(counts["recorded"], "recorded claim")
+    line = f"compared {counts['compared']} of {recorded} with {record.path.name}"
     if counts["new"]:
         line += f"; {counts['new']} of this run {'is' if counts['new'] == 1 else 'are'} not in it"
     return line
@@ -146,9 +145,9 @@ def why_not_written(findings: Sequence[Finding], lost: bool, force: bool) -> str
     if force or not (lost or open_claims):
         return ""
     return (
-        f"the record was not written: it takes a whole run without errors ({open_claims} claims incomplete "
-        f"or in error{', and part of the run was lost' if lost else ''}); run again, or write what was "
-        "judged with --circuit-record-force"
+        f"the record was not written: it takes a whole run without errors ({counted(open_claims, 'claim')} "
+        f"incomplete or in error{', and part of the run was lost' if lost else ''}); run again, or write "
+        "what was judged with --circuit-record-force"
     )
 
 
@@ -167,8 +166,9 @@ def write(destination: Destination, findings: Sequence[Finding], *, add: bool, w
         noted=destination.noted if not (partial and before) else before.noted,
         findings=record_entries(settled),
         only_new=add,
+        profile=destination.profile,
     )
-    said = [f"record: {shown} ({count} entries written)"]
+    said = [f"record: {shown} ({counted(count, 'entry', 'entries')} written)"]
     judged = {finding.claim.key for finding in settled}
     kept = sorted({key for key, part in (before.entries if before else {}) if not part} - judged)
     if kept and not add:

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuit_claims.closing import INCOMPLETE
 from circuit_claims.judge.claim import Control, Design, Evidence, Outcome, PositiveControl, Verdict
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.ledger import Planned, Result
@@ -23,7 +24,8 @@ from circuit_claims.judge.record import RecordError, record_path
 from circuit_claims.judging import MINUS_THRESHOLD
 from circuit_claims.report.evidence import restored
 from circuit_claims.report.reading import ReportError, read
-from circuit_claims.session import INCOMPLETE, PAPER, ClaimSession
+from circuit_claims.session import ClaimSession
+from circuit_claims.setting import PAPER, Setting
 
 if TYPE_CHECKING:
     from circuit_claims.options import Options
@@ -42,6 +44,67 @@ Items = Mapping[tuple[str, str, str], Recorded]
 """By model (empty for none), claim key and part."""
 
 
+class PastSetting(Setting):
+    """What was under test is what an earlier run's report says."""
+
+    def __init__(self, options: Options, past: Mapping[str, Any]) -> None:
+        assert options.rejudge is not None
+        super().__init__(options)
+        self._file, self._past = options.rejudge, past
+
+    def _find_models(self) -> None:
+        if (self.options.update or self.options.add) and not self._past["run"].get("complete"):
+            raise RecordError(f"{self._file}: the run was not whole, and is no record; measure again")
+
+    def model_names(self) -> list[str]:
+        """Those of the run that some claim is about now."""
+        return [name for name in self.options.models if any(item.model == name for item in self.planned)]
+
+    def past_model(self, name: str) -> dict[str, Any]:
+        """What the report has of a model."""
+        return next((entry for entry in self._past["models"] if entry["name"] == name), {})
+
+    def record_name(self, model: str) -> str:
+        """What its record was called."""
+        if not model:
+            return PAPER
+        return str(self.past_model(model).get("recorded_as") or record_path(Path(), model).stem)
+
+    def clips(self, model: str) -> str:
+        """A hash of the clips that it was judged on."""
+        return str(self.past_model(model).get("clips", "")) if model else ""
+
+    def thresholds(self, planned: Planned) -> dict[str, float]:  # noqa: ARG002
+        """They are in the recorded values already."""
+        return {}
+
+    def place(self) -> dict[str, str]:
+        """Where the numbers came from."""
+        return {name: self._past["run"][name] for name in ("device", "precision")}
+
+    def noted(self, model: str) -> dict[str, str]:
+        """What was noted of it."""
+        return dict(self.past_model(model).get("noted", {}))
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        """The run that measured, and that it was judged again."""
+        return {
+            **self._past["run"],
+            "circuit_claims": version("circuit-claims"),
+            "seconds": seconds,
+            "options": self.options_again(),
+            "rejudged": self._file.name,
+        }
+
+    def models(self, counts: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+        """The models of the run, held against their records as these are now."""
+        return [{**self.past_model(name), **self.held(name, counts)} for name in self.model_names()]
+
+    def frames(self, report: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """None: there are no clips."""
+        return {}
+
+
 class RejudgingSession(ClaimSession):
     """A session in which nothing is measured."""
 
@@ -52,59 +115,14 @@ class RejudgingSession(ClaimSession):
         self._items = recorded_items(self._file, self._past)
         self._asserted_then: list[str] = []
         self._lacking: set[str] = set()
-        super().__init__(_redirected(options, self._past), worker=worker)
-
-    # What was under test is what the run says ----------------------------------------------------
-
-    def _find_models(self) -> None:
-        if (self.options.update or self.options.add) and not self._past["run"].get("complete"):
-            raise RecordError(f"{self._file}: the run was not whole, and is no record; measure again")
-
-    def _model_names(self) -> list[str]:
-        return [name for name in self.options.models if any(item.model == name for item in self.planned)]
-
-    def _past_model(self, name: str) -> dict[str, Any]:
-        return next((entry for entry in self._past["models"] if entry["name"] == name), {})
-
-    def _record_name(self, model: str) -> str:
-        if not model:
-            return PAPER
-        return str(self._past_model(model).get("recorded_as") or record_path(Path(), model).stem)
-
-    def _clips(self, model: str) -> str:
-        return str(self._past_model(model).get("clips", "")) if model else ""
-
-    def _noted(self, model: str) -> dict[str, str]:
-        return dict(self._past_model(model).get("noted", {}))
-
-    def _place(self) -> dict[str, str]:
-        return {name: self._past["run"][name] for name in ("device", "precision")}
-
-    def thresholds(self, planned: Planned) -> dict[str, float]:  # noqa: ARG002
-        """They are in the recorded values already."""
-        return {}
-
-    def _run(self, seconds: float) -> dict[str, Any]:
-        return {
-            **self._past["run"],
-            "circuit_claims": version("circuit-claims"),
-            "seconds": seconds,
-            "options": self._options_again(),
-            "rejudged": self._file.name,
-        }
-
-    def _models(self) -> list[dict[str, Any]]:
-        return [{**self._past_model(name), **self._held(name)} for name in self._model_names()]
-
-    def _frames(self) -> dict[str, Any]:
-        return {}
-
-    # Judging -------------------------------------------------------------------------------------
+        options = _redirected(options, self._past)
+        self._past_setting = PastSetting(options, self._past)
+        super().__init__(options, worker=worker, setting=self._past_setting)
 
     @contextmanager
     def circuit(self, name: str, capture: Any, reporter: Any) -> Iterator[Any]:  # noqa: ARG002
         """A circuit that answers nothing."""
-        yield Silent(name, self._past_model(name))
+        yield Silent(name, self._past_setting.past_model(name))
 
     def judge(self, planned: Planned, keep: Callable[[Result], None]) -> Callable[..., Verdict]:
         """A judge of the recorded evidence; an item that the run does not have is skipped."""
@@ -172,7 +190,14 @@ def _redirected(options: Options, past: Mapping[str, Any]) -> Options:
         folder /= "rejudged"
     models = options.models if options.models_named else tuple(names) or options.models
     # Nothing was measured, so nothing is kept: not even a figure.
-    return replace(options, models=models, seed=past["run"]["seed"], report_dir=folder, cache=None)
+    return replace(
+        options,
+        models=models,
+        seed=past["run"]["seed"],
+        profile=past["run"]["profile"],
+        report_dir=folder,
+        cache=None,
+    )
 
 
 def recorded_items(path: Path, report: Mapping[str, Any]) -> Items:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuit_claims.counted import counted
+
 if TYPE_CHECKING:
     from circuit_claims.measure.inventory import Entry
 
@@ -153,8 +155,7 @@ def _ages(found: Sequence[Entry]) -> str:
 
 
 def _counted(found: Sequence[Entry]) -> str:
-    count = len(found)
-    return f"{count} {'entry' if count == 1 else 'entries'}, {size_told(sum(entry.size for entry in found))}"
+    return f"{counted(len(found), 'entry', 'entries')}, {size_told(sum(entry.size for entry in found))}"
 
 
 def age_told(seconds: float) -> str:

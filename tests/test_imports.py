@@ -39,7 +39,7 @@ def test_the_package_and_all_its_names_are_light():
     assert found == set()
 
 
-@pytest.mark.parametrize("module", ["plugin", "cli", "options", "session", "organisms.registry"])
+@pytest.mark.parametrize("module", ["plugin", "cli", "options", "session", "closing", "organisms.registry"])
 def test_what_opens_the_doors_is_light(module):
     found, _ = imported(f"import circuit_claims.{module}; heavy()")
     assert found == set()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from circuit_claims.counted import counted
 from circuit_claims.judge.artifacts import identity_patch, mismatched_baseline
 from circuit_claims.judge.claim import Claim, Evidence, Outcome, Quantifier, Verdict
 from circuit_claims.judge.expectation import Expectation
@@ -83,12 +84,13 @@ def _summary(claim: Claim, which: Outcome, reason: str, verdicts: Sequence[Verdi
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     measured = [v for v in verdicts if v.estimate is not None]
     if not measured:
-        return Verdict(which, reason, f"Of {len(verdicts)} parts: {told}.")
+        return Verdict(which, reason, f"Of {counted(len(verdicts), 'part')}: {told}.")
     estimates = [v.estimate for v in measured if v.estimate is not None]
     return Verdict(
         which,
         reason,
-        f"Of {len(verdicts)} parts: {told}; estimates from {min(estimates):.3g} to {max(estimates):.3g}.",
+        f"Of {counted(len(verdicts), 'part')}: {told}; estimates from {min(estimates):.3g} to "
+        f"{max(estimates):.3g}.",
         estimate=sum(estimates) / len(estimates),
         low=min(estimates),
         high=max(estimates),

@@ -20,6 +20,7 @@ from typing import Any
 from circuit_claims.judge.claim import Kind, Outcome
 
 SCHEMA = 1
+UPDATE = "--circuit-record-update"
 FRACTION_TOLERANCE = 0.005
 RATIO_TOLERANCE = 0.01
 _ENTRY_KEYS = {"verdict", "why", "estimate", "bound", "tolerance", "reason", "first", "changed", "parts"}
@@ -91,12 +92,21 @@ class Comparison:
     entry: Entry | None = None
 
 
-def record_path(folder: Path, model: str) -> Path:
-    """``<folder>/<model>.toml``: ``/`` becomes ``--``; a revision or a folder's path is left out."""
+WHOLE = "full"
+"""The profile whose record is the model's own: all pairs, all claims."""
+
+
+def record_path(folder: Path, model: str, profile: str = WHOLE) -> Path:
+    """``<folder>/<model>.toml``: ``/`` becomes ``--``; a revision or a folder's path is left out.
+
+    A profile that takes a selection of the pairs has a record of its own, ``<model>.<profile>.toml``: its
+    numbers rest on other clips.
+    """
     name = model.split("@", 1)[0]
     if name.startswith((".", "/", "~")):
         name = Path(name).name
-    return folder / f"{name.replace('/', '--').replace(':', '-').replace('#', '-')}.toml"
+    stem = name.replace("/", "--").replace(":", "-").replace("#", "-")
+    return folder / (f"{stem}.toml" if profile == WHOLE else f"{stem}.{profile}.toml")
 
 
 def read_record(path: Path) -> Record:
@@ -283,6 +293,7 @@ def write_record(
     noted: Mapping[str, str],
     findings: Iterable[tuple[str, str, Entry]],
     only_new: bool = False,
+    profile: str = WHOLE,
 ) -> int:
     """Write findings into a record, keeping its comments, its order and a person's reasons.
 
@@ -300,7 +311,8 @@ def write_record(
         document = tomlkit.parse(path.read_text(encoding="utf-8"))
     else:
         document = tomlkit.document()
-        document.add(tomlkit.comment(f"What was found of {model}; written by --circuit-record-update."))
+        how = UPDATE if profile == WHOLE else f"{UPDATE} --circuit-profile {profile}"
+        document.add(tomlkit.comment(f"What was found of {model}; written by {how}."))
         document.add(tomlkit.comment("Reasons are a person's, and stay when the numbers are updated."))
         document["schema"] = SCHEMA
     document["model"] = model

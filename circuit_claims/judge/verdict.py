@@ -11,6 +11,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from circuit_claims.counted import counted
 from circuit_claims.judge.claim import (
     Claim,
     Control,
@@ -63,7 +64,7 @@ def decide(claim: Claim, evidence: Evidence, expectation: Expectation, level: fl
             _decide_interval(claim, evidence, expectation, level),
             outcome=Outcome.INCONCLUSIVE,
             reason="undefined",
-            sentence=f"Undefined for {some} of {some + len(evidence.values)} pairs: {why}.",
+            sentence=f"Undefined for {some} of {counted(some + len(evidence.values), 'pair')}: {why}.",
         )
     if len(evidence.values) == 1 and claim.kind in (Kind.REPRODUCES, Kind.FORENSIC):
         return _decide_point(evidence, expectation)
@@ -118,11 +119,11 @@ def _decide_exact(evidence: Evidence, expectation: Expectation) -> Verdict:
     worst = max(evidence.values, key=lambda v: (float(f"{abs(v - _middle(expectation)):.6g}"), -v))
     n = len(evidence.values)
     if evidence.undefined:
-        why = sorted(set(evidence.undefined.values()))[0]
+        some, why = len(evidence.undefined), sorted(set(evidence.undefined.values()))[0]
         return Verdict(
             Outcome.INCONCLUSIVE,
             "undefined",
-            f"Undefined for {len(evidence.undefined)} of {n + len(evidence.undefined)} pairs: {why}.",
+            f"Undefined for {some} of {counted(n + some, 'pair')}: {why}.",
             estimate=worst,
             n=n,
             method="every value",

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.runs import clean_walk
 from circuit_claims.models.residual import CLS_ROW, Heads, ResidualModel, Write
@@ -28,9 +29,6 @@ from circuit_claims.models.sites import Site, resid_pre
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
-
-SIGNIFICANT = 7
-"""Digits that are kept of a number: what float32 holds."""
 
 
 @dataclass(frozen=True)
@@ -174,13 +172,6 @@ def label_of(model: ResidualModel, pair: Pair) -> int | None:
     if pair.label not in model.labels:
         raise NotApplicable(f"{model.name} has no label {pair.label!r} (pair {pair.name})")
     return model.labels.index(pair.label)
-
-
-def digits(values: Tensor) -> Any:
-    """A tensor as nested lists of floats of 7 significant digits, for the store."""
-    if values.ndim == 0:
-        return float(f"{float(values):.{SIGNIFICANT}g}")
-    return [digits(value) for value in values]
 
 
 def plain(found: Attribution) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from circuit_claims.measure.digits import digits
 from circuit_claims.measure.grid import count
-from circuit_claims.measure.margin import margins, rounded, run_on
+from circuit_claims.measure.margin import margins, run_on
 from circuit_claims.measure.regions import painted, scores, seed_of, tubelets
 from circuit_claims.measure.runs import clean_walk, last_stream, one_clip
 from circuit_claims.models.residual import ResidualModel
@@ -51,10 +52,10 @@ def direction(model: ResidualModel, success: Tensor, failure: Tensor) -> dict[st
         label = int(says[0].argmax())
         of_success, of_failure = margins(says, label).tolist()
     return {
-        "share": rounded(float((rows @ D).square().sum()) / size) if size else None,
-        "expected": rounded(len(rows) / model.d_model),
-        "success": rounded(of_success),
-        "failure": rounded(of_failure),
+        "share": digits(float((rows @ D).square().sum()) / size) if size else None,
+        "expected": digits(len(rows) / model.d_model),
+        "success": digits(of_success),
+        "failure": digits(of_failure),
     }
 
 
@@ -75,7 +76,7 @@ def outcome_kept(
         owed = scores(model, success, label) + scores(model, failure, label)
         best = owed[1:].argsort(descending=True, stable=True).tolist()
         drawn = torch.randperm(len(best), generator=torch.Generator().manual_seed(seed)).tolist()
-        found: dict[str, Any] = {"margin": rounded(float(margins(clean.logits, label).mean()))}
+        found: dict[str, Any] = {"margin": digits(float(margins(clean.logits, label).mean()))}
         D = (clean.summary[0] - clean.summary[1]).double()
         size = float(D @ D)
         for name, tokens in (("top", best), ("random", drawn)):
@@ -84,8 +85,8 @@ def outcome_kept(
             says = run_on(model, states)
             left = float((says.summary[0] - says.summary[1]).double() @ D)
             found[name] = {
-                "kept": rounded(left / size) if size else None,
-                "margin": rounded(float(margins(says.logits, label).mean())),
+                "kept": digits(left / size) if size else None,
+                "margin": digits(float(margins(says.logits, label).mean())),
             }
     return found
 

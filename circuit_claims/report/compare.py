@@ -12,6 +12,7 @@ from enum import StrEnum
 from math import isclose
 from typing import Any
 
+from circuit_claims.counted import counted
 from circuit_claims.report import wording
 from circuit_claims.report.text import cleaned
 
@@ -275,4 +276,4 @@ def counts(compared: Compared) -> dict[str, int]:
 def summary(compared: Compared) -> str:
     """``compared 35 of 37 claims: 2 flipped, 1 moved``."""
     told = ", ".join(f"{count} {change}" for change, count in counts(compared).items())
-    return f"compared {compared.compared} of {compared.of} claims: {told or 'nothing changed'}"
+    return f"compared {compared.compared} of {counted(compared.of, 'claim')}: {told or 'nothing changed'}"

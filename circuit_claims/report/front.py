@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import mode
 from typing import Any
 
+from circuit_claims.counted import counted
 from circuit_claims.report import plain, wording
 
 Claims = Sequence[Mapping[str, Any]]
@@ -35,12 +36,11 @@ def lead(report: Mapping[str, Any]) -> str:
     claims = report["claims"]
     counts = [m["n"] for e in claims if e["model"] and e["kind"] != "exact" for m in e["measurements"]]
     n = mode(counts) if counts else 0
-    pairs = f" on {n} pairs of video clips (a success and a failure of one action)" if n else ""
+    pairs = f" on {counted(n, 'pair')} of video clips (a success and a failure of one action)" if n else ""
     paper = report["run"].get("paper")
     where = f" ({paper['identifier']})" if paper and paper.get("identifier") else ""
     whose = f"the paper{where}" if paper else "a paper"
-    count = len({entry["key"] for entry in claims})
-    made = "1 claim" if count == 1 else f"{count} claims"
+    made = counted(len({entry["key"] for entry in claims}), "claim")
     told = [f"{made} of {whose}, each made into a test and judged{pairs}, with 95 % intervals."]
     names = [model for model in report["models"] if plain.about(model)]
     if len(report["models"]) == 1 and names:

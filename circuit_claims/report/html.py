@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from circuit_claims.counted import counted
 from circuit_claims.judge.record import write_whole
 from circuit_claims.report import derived, front, identities, plain, rows, summary, wording
 from circuit_claims.report.drawn import Frames, drawn
@@ -64,6 +65,7 @@ def _filled(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["counted"] = counted
     environment.filters["times"] = _times
     environment.filters["sentence"] = _sentence
     environment.filters["base64"] = lambda jpeg: b64encode(jpeg).decode()

@@ -42,7 +42,8 @@ def _cut(blocks: list[str], limit: int, whole: str) -> str:
     size = 0
     for at, block in enumerate(blocks):
         left = len(blocks) - at
-        tail = f"*Cut here: {left} more sections are in [{whole}]({whole}), written by the same run.*\n"
+        what = "1 more section is" if left == 1 else f"{left} more sections are"
+        tail = f"*Cut here: {what} in [{whole}]({whole}), written by the same run.*\n"
         size += len(block.encode()) + 2
         rest = len(tail.encode()) if left > 1 else 0
         if size + rest > limit:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from circuit_claims.counted import counted
 from circuit_claims.report import wording
 from circuit_claims.report.wording import Entry
 
@@ -178,7 +179,8 @@ def why(entry: Entry) -> str:
         )
     if word == "refuted":
         short = sum(part["verdict"] == "refuted" for part in entry["parts"])
-        some = f" {short} of {len(entry['parts'])} parts {_are(short)} refuted." if entry["parts"] else ""
+        parts = counted(len(entry["parts"]), "part")
+        some = f" {short} of {parts} {_are(short)} refuted." if entry["parts"] else ""
         return f"Refuted, because the number lies elsewhere. {found}{some}"
     if reason == "contrast":
         below = wording.listed(_controls_not_exceeded(entry))
@@ -214,7 +216,7 @@ def _in_parts(entry: Entry) -> str:
     if not entry["quantifier"]:
         return ""
     which = "each" if entry["quantifier"].startswith("each") else "one"
-    return f" in {which} of {len(entry['parts'])} parts ({entry['quantifier'].split(' ')[1]})"
+    return f" in {which} of {counted(len(entry['parts']), 'part')} ({entry['quantifier'].split(' ')[1]})"
 
 
 def _are(count: int) -> str:
@@ -256,7 +258,7 @@ def about(model: Mapping[str, Any]) -> str:
     """What a model is, in a few words."""
     told = model.get("about") or ""
     if not told and "n_layers" in model:
-        told = f"{model['n_layers']} layers, {model['n_heads']} heads, {model['n_tokens']} tokens"
+        told = ", ".join(counted(model[f"n_{what}s"], what) for what in ("layer", "head", "token"))
     return str(told)
 
 

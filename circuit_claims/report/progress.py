@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from circuit_claims.counted import told
+
 Advance = Callable[[str, int, int], None]
 """Called with what is measured, how many pairs are done, and of how many."""
 LINE_EVERY_S = 60.0
@@ -28,19 +30,27 @@ def progress(quiet: bool, capture: Any, reporter: Any) -> Iterator[Advance]:
 
 
 def _lines(capture: Any, reporter: Any) -> Advance:
-    last = time.monotonic()
+    line = call = time.monotonic()  # of the last line that was printed, and of the last report
+    current, begun, before = "", call, 0  # what is measured, since when, and how far it was
 
     def advance(what: str, done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= LINE_EVERY_S:
-            last = now
+        nonlocal line, call, current, begun, before
+        if what != current or done <= before:
+            current, begun = what, call  # it began when the one before ended
+        call, before = time.monotonic(), done
+        if call - line >= LINE_EVERY_S:
+            line = call
+            left = (total - done) * (call - begun) / done if done else 0.0
             with _uncaptured(capture):
                 if reporter is not None:
                     reporter.ensure_newline()
-                print(f"{what}: {done} of {total}", file=sys.__stderr__, flush=True)
+                print(f"{what}: {done} of {total}{_left(left)}", file=sys.__stderr__, flush=True)
 
     return advance
+
+
+def _left(seconds: float) -> str:
+    return f", about {told(seconds)} left" if seconds else ""
 
 
 class _Bar:

@@ -6,6 +6,7 @@ A plot is a table: a row for each part or control, and an axis below those of on
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from circuit_claims.counted import counted
 from circuit_claims.report import plain, wording
 from circuit_claims.report.scale import Scale
 
@@ -100,7 +101,7 @@ def _row(measured: Mapping[str, Any], scale: Scale, verdict: str) -> dict[str, A
 def _control_row(control: Mapping[str, Any], unit: str, scale: Scale) -> dict[str, Any]:
     seeds = control["design"] == "seeds"
     outside = [value for value in control["values"] if not scale.shows(value)]
-    count = f", {len(control['values'])} {'seeds' if seeds else 'pairs'}"
+    count = f", {counted(len(control['values']), 'seed' if seeds else 'pair')}"
     told = (
         control["undefined"] if control["value"] is None else wording.number(control["value"], unit) + count
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from circuit_claims.counted import counted
 from circuit_claims.report import wording
 from circuit_claims.report.plain import CHECKS, FINDINGS, NUMBERS, VERDICTS, brief, group_of
 from circuit_claims.report.wording import Entry
@@ -36,14 +37,21 @@ def _model(name: str, mine: Sequence[Entry], headline: Sequence[str], *, first: 
         what = f"{whose}{_count(main, 'main finding')}"
         said = f"{_of(main, what)}{_named(main, alone)}{_rest(main, causes=False)}"
         told.append(f"{said}{_example(main) if alone else ''}")
-        told += [_of(findings, f"all {_count(findings, 'finding')}")] if alone else []
+        told += (
+            [_of(findings, f"{'all ' if len(findings) > 1 else ''}{_count(findings, 'finding')}")]
+            if alone
+            else []
+        )
     elif findings:
         what = f"{whose}{_count(findings, 'finding')}"
         told.append(f"{_of(findings, what)}{_rest(findings, causes=alone)}")
     if numbers:
         held = len(_supported(numbers))
-        its = "its " if first and findings else ""
-        told.append(f"{held or 'none'} of {its}{_count(numbers, 'published number')} {_are(held)} reproduced")
+        what = f"{'its ' if first and findings else ''}{_count(numbers, 'published number')}"
+        if len(numbers) == 1:
+            told.append(f"{what} {'is' if held else 'is not'} reproduced")
+        else:
+            told.append(f"{held or 'none'} of {what} {_are(held)} reproduced")
     if not told:
         counts = {word: sum(entry["verdict"] == word for entry in mine) for word in VERDICTS}
         said = wording.listed(f"{count} {word}" for word, count in counts.items() if count)
@@ -60,8 +68,10 @@ def _example(entries: Sequence[Entry]) -> str:
 
 
 def _of(entries: Sequence[Entry], what: str) -> str:
-    """``3 of the paper’s 9 main findings hold``."""
+    """``3 of the paper’s 9 main findings hold``, ``the paper’s 1 main finding does not hold``."""
     held = len(_supported(entries))
+    if len(entries) == 1:
+        return f"{what} {'holds' if held else 'does not hold'}"
     return f"{held or 'none'} of {what} {_hold(held)}"
 
 
@@ -72,7 +82,7 @@ def _named(entries: Sequence[Entry], alone: bool) -> str:
 
 
 def _count(entries: Sequence[Entry], noun: str) -> str:
-    return f"{len(entries)} {noun}s"
+    return counted(len(entries), noun)
 
 
 def _rest(entries: Sequence[Entry], *, causes: bool) -> str:
@@ -110,7 +120,7 @@ def _checks(claims: Sequence[Entry]) -> Iterator[str]:
         lost = sum(entry["model"] == model for entry in failing)
         total = sum(entry["model"] == model for entry in checks)
         yield (
-            f"On {model}, {lost} of {total} checks of the instrument "
+            f"On {model}, {lost} of {counted(total, 'check')} of the instrument "
             f"{'does' if lost == 1 else 'do'} not hold: no other number of it counts."
         )
 

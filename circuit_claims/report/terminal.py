@@ -8,6 +8,7 @@ from io import StringIO
 from itertools import zip_longest
 from typing import Any
 
+from circuit_claims.counted import counted
 from circuit_claims.report import wording
 from circuit_claims.report.text import cleaned
 
@@ -36,7 +37,7 @@ def header(report: Mapping[str, Any]) -> str:
     run = report["run"]
     models = ", ".join(_at_revision(model) for model in report["models"]) or "no model"
     record = ", ".join(model["record"] for model in report["models"] if model.get("record")) or "none"
-    pairs = f"{run['pairs']} pairs of {run['pair_set']}" if run.get("pair_set") else "no pairs"
+    pairs = f"{counted(run['pairs'], 'pair')} of {run['pair_set']}" if run.get("pair_set") else "no pairs"
     return (
         f"circuit-claims: {models} · {run['device']} {run['precision']} · {pairs} · "
         f"seed {run['seed']} · record {record}"
@@ -197,7 +198,7 @@ def _parts_that_stand_out(entry: wording.Entry) -> list[Line]:
             found.setdefault(part["verdict"], []).append(measured)
     return [
         (
-            f"  {len(some)} of {len(entry['parts'])} parts",
+            f"  {len(some)} of {counted(len(entry['parts']), 'part')}",
             wording.observed({"measurements": some}),
             "",
             "",

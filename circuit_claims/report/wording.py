@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import exp
 from typing import Any
 
+from circuit_claims.counted import counted
+
 Entry = Mapping[str, Any]
 
 FIXED = "="
@@ -183,8 +185,9 @@ def count_line(report: Mapping[str, Any]) -> str:
         note = f" ({len(same)} as recorded)" if same and word != "supported" else ""
         told.append(f"{count} {word}{note}")
     drifted = [e for e in claims if e["record"]["drift"] in ("flipped", "moved")]
-    tail = f"; {len(drifted)} differ from the record" if drifted else ""
-    return f"{len(claims)} claims: {', '.join(told)}{tail}" if claims else "no claims were judged"
+    differ = "differs" if len(drifted) == 1 else "differ"
+    tail = f"; {len(drifted)} {differ} from the record" if drifted else ""
+    return f"{counted(len(claims), 'claim')}: {', '.join(told)}{tail}" if claims else "no claims were judged"
 
 
 def rerun(entry: Entry, options: str = "") -> str:

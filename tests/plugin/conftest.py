@@ -36,6 +36,7 @@ ONE = {
 """The body of a test that ends in a verdict."""
 
 HEAVY = (
+    "circuit_claims.closing",
     "circuit_claims.judge.contrasts",
     "circuit_claims.judge.effects",
     "circuit_claims.judge.verdict",
@@ -64,6 +65,7 @@ MEASURING = (
     "circuit_claims.models.load",
     "circuit_claims.organisms.registry",
     "circuit_claims.session",
+    "circuit_claims.setting",
 )
 ALONE = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:benchmark", "-p", "no:anyio")
 """Without plugins that a claim has no use for: hypothesis alone takes seconds to import, in every run."""

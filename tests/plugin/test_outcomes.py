@@ -170,7 +170,7 @@ def test_a_flip_fails_and_names_both_numbers_and_the_reason(claims):
             "supported/reproduces: recorded refuted, now supported (recorded -3, now 3)",
             "  record     recorded refuted, now supported (recorded -3, now 3)",
             "             reason on record: known since March",
-            "1 claims: 1 supported; 1 differ from the record",
+            "1 claim: 1 supported; 1 differs from the record",
         ]
     )
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from circuit_claims.measure.rehearsal import Book, Need
-from circuit_claims.planning import plan_lines, told
+from circuit_claims.planning import plan_lines
 
 
 def plan(result):
@@ -96,9 +96,5 @@ def test_the_longest_come_first_and_the_short_ones_together():
     assert lines[0] == (
         "   2.6 min  long/means: 32 x sweep (3 s each) on random weights, 31 x sweep (2 s each)"
     )
-    assert lines[1] == "    0.03 s  1 more claims"
+    assert lines[1] == "    0.03 s  1 more claim"
     assert lines[2].startswith("plan: 66 measurements to make, about 2.6 min; 33 are in the store")
-
-
-def test_times_are_told_in_a_unit_that_fits():
-    assert [told(s) for s in (0.123, 42, 150, 9000)] == ["0.12 s", "42 s", "2.5 min", "2.5 h"]

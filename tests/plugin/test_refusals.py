@@ -125,3 +125,15 @@ def test_a_model_that_breaks_only_when_it_is_loaded_is_an_error_of_its_claims(on
     assert "its model_type is 'vivid'" in entry["sentence"]
     result.stdout.fnmatch_lines(["growth/reproduces: ERROR"])
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there(on_models, monkeypatch, device):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    line = refused(on_models, *on_models.options(), f"--circuit-device={device}")
+    assert re.search(
+        f"--circuit-device {device}: torch finds none here .* --circuit-device auto or cpu", line
+    )

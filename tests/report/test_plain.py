@@ -29,8 +29,8 @@ def test_the_paragraph_counts_what_holds_and_why_the_rest_does_not():
     tables = judged("f", evidence([0.6]), above(0.95), kind="exact", model="")
     assert summary.paragraph(build([*some_findings(), tables], RUN, [MODEL])) == [
         "On organism, 1 of the paper’s 3 findings holds, 2 are refuted (1 because the number lies elsewhere, "
-        "1 because controls show it as well); none of its 1 published numbers are reproduced.",
-        "The paper's text agrees with its own tables in 0 of 1 statements.",
+        "1 because controls show it as well); its 1 published number is not reproduced.",
+        "The paper's text agrees with its own tables in 0 of 1 statement.",
         "All checks of the instrument hold.",
     ]
 
@@ -39,9 +39,8 @@ def test_several_models_have_a_sentence_each():
     findings = [*some_findings("one"), *some_findings("two")]
     models = [{**MODEL, "name": name} for name in ("one", "two", "not judged")]
     assert summary.paragraph(build(findings, RUN, models))[:2] == [
-        "On one, 1 of the paper’s 3 findings holds, 2 are refuted; "
-        "none of its 1 published numbers are reproduced.",
-        "On two, 1 of 3 findings holds, 2 are refuted; none of 1 published numbers are reproduced.",
+        "On one, 1 of the paper’s 3 findings holds, 2 are refuted; its 1 published number is not reproduced.",
+        "On two, 1 of 3 findings holds, 2 are refuted; 1 published number is not reproduced.",
     ]
 
 

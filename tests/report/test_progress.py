@@ -52,14 +52,44 @@ def test_quiet_says_nothing(screen):
     assert screen.getvalue() == ""
 
 
-def test_away_from_a_terminal_a_line_a_minute(screen, clock):
+def test_away_from_a_terminal_a_line_a_minute_with_the_time_left(screen, clock):
     capture = Capture()
     with progress(False, capture, None) as advance:
-        for done in range(10):
+        for done in range(1, 11):
             clock[0] += LINE_EVERY_S / 4
             advance("sweep of organism", done, 10)
-    assert screen.getvalue() == "sweep of organism: 3 of 10\nsweep of organism: 7 of 10\n"
+    assert screen.getvalue() == (
+        "sweep of organism: 4 of 10, about 1.5 min left\nsweep of organism: 8 of 10, about 30 s left\n"
+    )
     assert capture.suspended == 2
+
+
+def test_the_time_left_is_by_the_rate_of_what_is_measured_now(screen, clock):
+    with progress(False, None, None) as advance:
+        for done in range(1, 31):
+            clock[0] += 1.0
+            advance("trace", done, 30)
+        for done in (1, 2):
+            clock[0] += LINE_EVERY_S
+            advance("sweep", done, 3)
+    assert screen.getvalue() == "sweep: 1 of 3, about 2 min left\nsweep: 2 of 3, about 60 s left\n"
+
+
+def test_a_second_measurement_of_the_same_name_begins_anew(screen, clock):
+    with progress(False, None, None) as advance:
+        for done in range(1, 4):
+            clock[0] += 1.0
+            advance("sweep", done, 3)
+        clock[0] += LINE_EVERY_S
+        advance("sweep", 1, 3)
+    assert screen.getvalue() == "sweep: 1 of 3, about 2 min left\n"
+
+
+def test_what_is_done_has_no_time_left(screen, clock):
+    with progress(False, None, None) as advance:
+        clock[0] += LINE_EVERY_S
+        advance("sweep", 1, 1)
+    assert screen.getvalue() == "sweep: 1 of 1\n"
 
 
 @pytest.mark.parametrize("screen", [True], indirect=True)

@@ -102,7 +102,7 @@ def test_names_are_printed_as_they_are_and_never_as_markup():
 def test_count_line_counts_claims_and_those_that_are_as_recorded():
     line = count_line(a_report())
     assert line.startswith("12 claims: 1 supported, 5 refuted (1 as recorded), ")
-    assert line.endswith("; 1 differ from the record")
+    assert line.endswith("; 1 differs from the record")
     assert count_line(build([], RUN, [])) == "no claims were judged"
     both = [finding("supported", drift=Drift.AS_RECORDED), finding("inconclusive", drift=Drift.AS_RECORDED)]
     assert count_line(build(both, RUN, [])) == "2 claims: 1 supported, 1 inconclusive (1 as recorded)"
