@@ -230,6 +230,11 @@ class Found:
     """The logits; None where the model is unchanged."""
     moves: Sequence[Move] = ()
 
+    @property
+    def size(self) -> str:
+        """How far the logits moved, in per cent."""
+        return f"{float(f'{100 * (self.moved or 0.0):.2g}'):g} %"
+
 
 def find(case: Case, folder: Path) -> Found:
     """Judge a case, or read what was judged."""
@@ -250,8 +255,8 @@ def page(
     """The tables: of changes, of harmless circumstances, and of the smallest change that a claim noticed."""
     lines = [
         "# What CI catches\n",
-        "Changes of the embedded model, judged on the core claims (`claims/test_0` to `3`) by `make what- "
-        "ci-catches`: with one pair an action (`--circuit-profile smoke`) against a record of those "
+        "Changes of the embedded model, judged on the core claims (`claims/test_0` to `3`) by `make "
+        "what-ci-catches`: with one pair an action (`--circuit-profile smoke`) against a record of those "
         "pairs, or, where it says so, with all 32 outcome pairs and their controls against "
         "`claims/recorded/organism.toml`, changes then on the claims on attention (`claims/test_7`) too. "
         "An alarm is a claim whose verdict flipped, or of which an estimate left its tolerance: either "
@@ -265,10 +270,9 @@ def page(
         for one in sorted(group, key=lambda one: -(one.moved or 0.0)):
             flipped = sum(alarm.drift == "flipped" for alarm in one.seen)
             first = f"`{one.seen[0].key}`: {one.seen[0].sentence}" if one.seen else "none"
-            size = f"{100 * (one.moved or 0.0):.2g} %"
             alarmed = f"{len(one.seen)} of {len(one.judged)}"
             lines.append(
-                f"| {one.case.words} | {one.case.pairs} | {size} | {alarmed} | {flipped} | {first} |"
+                f"| {one.case.words} | {one.case.pairs} | {one.size} | {alarmed} | {flipped} | {first} |"
             )
         lines.append("")
     lines += [*_harmless_table(harmless), *_elsewhere_table(elsewhere), *_by_claim([*must, *measured])]
@@ -278,8 +282,8 @@ def page(
 def _harmless_table(found: Sequence[Found]) -> Iterator[str]:
     yield "## Must raise no alarm\n"
     yield (
-        f"The embedded model itself, in {len(found)} runs, each measured anew into an empty store. Estimates "
-        "are compared with the record's as they are kept, with six digits.\n"
+        f"The embedded model itself, in {len(found)} runs, each measured anew into an empty store. An "
+        "estimate differs that is not the record's to 5 parts in a million.\n"
     )
     yield "| circumstance | pairs | alarms | estimates that differ | largest difference, of its tolerance |"
     yield "| --- | --- | --- | --- | --- |"
@@ -320,8 +324,7 @@ def _by_claim(found: Sequence[Found]) -> Iterator[str]:
     yield f"| claim | smallest change noticed | logits moved | noticed, of {len(found)} |"
     yield "| --- | --- | --- | --- |"
     for key, which in sorted(noticed.items(), key=lambda item: (item[1][0].moved or 0.0, item[0])):
-        size = f"{100 * (which[0].moved or 0.0):.2g} %"
-        yield f"| `{key}` | {which[0].case.words} | {size} | {len(which)} |"
+        yield f"| `{key}` | {which[0].case.words} | {which[0].size} | {len(which)} |"
     none = sorted({key for one in found for key in one.judged} - noticed.keys())
     yield f"\nNo change was noticed by: {', '.join(f'`{key}`' for key in none) or 'none of them'}."
 
