@@ -81,7 +81,7 @@ def outcome_kept(
         D = float64(clean.summary[0] - clean.summary[1])
         size = float(D @ D)
         for name, tokens in (("top", best), ("random", drawn)):
-            mask = tubelets(model, tokens[: count(share, model.token_grid)]).to(clips[0].device)
+            mask = tubelets(model, tokens[: count(share, model.token_grid)])
             states = torch.cat([model.embed(painted(clip[0], mask)[None]) for clip in clips])
             says = run_on(model, states)
             left = float(float64(says.summary[0] - says.summary[1]) @ D)

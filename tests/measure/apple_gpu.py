@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 from circuit_claims.models.residual import ResidualModel
@@ -18,6 +19,7 @@ from circuit_claims.models.residual import ResidualModel
 MOVES = ("cpu", "to")
 PLACES = ("__get__", "__setitem__", "__getitem__", "copy_", "size", "dim", "stride", "requires_grad_")
 """May take an index or a value from anywhere, or compute nothing."""
+PLACE = "mps"
 AS_NUMPY = ("numpy", "__array__")
 
 
@@ -35,6 +37,8 @@ class OnGpu(torch.Tensor):
         kwargs = dict(kwargs or {})
         name = func.__name__
         tensors = [one for one in tree_flatten((args, kwargs))[0] if isinstance(one, Tensor)]
+        if func == torch.Tensor.device.__get__:
+            return torch.device(PLACE)
         if name in AS_NUMPY:
             raise TypeError("can't convert mps device type tensor to numpy")
         if name not in (*MOVES, *PLACES) and any(not isinstance(one, OnGpu) and one.ndim for one in tensors):
@@ -46,6 +50,28 @@ class OnGpu(torch.Tensor):
                 raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
             return found.as_subclass(torch.Tensor)
         return tree_map(_on_gpu, found)
+
+
+class Moving(TorchFunctionMode):
+    """Lets `.to("mps")` and `device="mps"` make such tensors, which this torch cannot."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        here = [str(one) for one in (*args, *kwargs.values()) if isinstance(one, str | torch.device)]
+        if PLACE in here:
+            args = tuple("cpu" if isinstance(one, str) and one == PLACE else one for one in args)
+            kwargs = {key: "cpu" if str(one) == PLACE else one for key, one in kwargs.items()}
+            with torch._C.DisableTorchFunctionSubclass():
+                return _on_gpu(func(*args, **kwargs))
+        if func.__name__ == "to" and len(args) > 1 and type(args[0]) is Tensor and isinstance(args[1], OnGpu):
+            return _on_gpu(args[0])
+        return func(*args, **kwargs)
 
 
 def _names_the_cpu(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
@@ -64,13 +90,12 @@ def _on_gpu(value: Any) -> Any:
 
 
 def on_gpu(model: ResidualModel, modules: nn.Module) -> ResidualModel:
-    """The model with its weights there; clips are moved where the model embeds them."""
+    """The model with its weights there, and its clips once `model.device` is where they are."""
     for module in modules.modules():
         for name, parameter in module.named_parameters(recurse=False):
             module._parameters[name] = nn.Parameter(_on_gpu(parameter.data), requires_grad=False)
         for name, buffer in module.named_buffers(recurse=False):
             module._buffers[name] = _on_gpu(buffer)
-    embed = model.embed
     return replace(
         model,
         writes=tuple(
@@ -84,6 +109,6 @@ def on_gpu(model: ResidualModel, modules: nn.Module) -> ResidualModel:
             )
             for write in model.writes
         ),
-        embed=lambda pixels: embed(_on_gpu(pixels)),
+        device=PLACE,
         classifier=None if model.classifier is None else _on_gpu(model.classifier),
     )

@@ -10,18 +10,20 @@ from typing import Any
 
 import pytest
 import torch
-from apple_gpu import OnGpu, on_gpu
+from apple_gpu import PLACE, Moving, OnGpu, on_gpu
 from tiny_vivit import build_vivit
 from torch import Tensor
 
 import circuit_claims
-from circuit_claims.measure.ablation import ablate_each, ablate_together, mean, resample
+from circuit_claims.measure import runs
+from circuit_claims.measure.ablation import ablate_each, ablate_together, mean, resample, zero
 from circuit_claims.measure.attribution import attribute, plain
 from circuit_claims.measure.calibration import direct_shares
 from circuit_claims.measure.heads import sweep_heads
 from circuit_claims.measure.labour import labour
 from circuit_claims.measure.patching import patch, sweep
 from circuit_claims.measure.probing import token_split
+from circuit_claims.measure.regions import ablate_regions, tubelets
 from circuit_claims.measure.screening import screen
 from circuit_claims.measure.separation import direction, outcome_kept
 from circuit_claims.measure.trace import delta_trace
@@ -43,6 +45,7 @@ def two_models() -> tuple[ResidualModel, ResidualModel]:
     return model, on_gpu(other, modules)
 
 
+BASELINES = ("zero", "clip mean", "another frame")
 MEASURES: dict[str, Callable[[ResidualModel, Tensor, Tensor], Any]] = {
     "sweep": lambda m, a, b: sweep(m, a, b),
     "noise": lambda m, a, b: sweep(m, a, b, noise=3, tokens=False),
@@ -60,6 +63,8 @@ MEASURES: dict[str, Callable[[ResidualModel, Tensor, Tensor], Any]] = {
     "screen": lambda m, a, b: _plain_screen(screen(m, a, b)),
     "direction": lambda m, a, b: direction(m, a, b),
     "kept": lambda m, a, b: outcome_kept(m, a, b, 0.2, 0),
+    "zeros": lambda m, a, _: ablate_each(m, a, zero(m)),
+    "regions": lambda m, a, _: ablate_regions(m, a, {b: (tubelets(m, [0, 3]), b) for b in BASELINES}),
     "token split": lambda m, a, b: token_split(m, a, b, [0, 1]),
 }
 
@@ -73,11 +78,15 @@ def _plain_screen(found: Any) -> Any:
 
 
 @pytest.mark.parametrize("what", MEASURES)
-def test_it_is_measured_and_comes_to_the_same(what: str) -> None:
+def test_it_is_measured_and_comes_to_the_same(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In the same batches, so that the numbers are the same to the last bit.
+    monkeypatch.setattr(runs, "STATE_TOKENS", {"cpu": 512, PLACE: 512})
     here, there = two_models()
     shape = (here.frames, 3, here.image_size, here.image_size)
     donor, recipient = (torch.randn(shape, generator=torch.Generator().manual_seed(n)) for n in (0, 1))
-    assert MEASURES[what](there, donor, recipient) == MEASURES[what](here, donor, recipient)
+    with Moving():
+        found = MEASURES[what](there, donor, recipient)
+    assert found == MEASURES[what](here, donor, recipient)
 
 
 def test_the_stand_in_refuses_what_the_device_does() -> None:
