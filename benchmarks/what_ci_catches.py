@@ -30,6 +30,7 @@ from circuit_claims.organisms.changes import (
     record_of_base,
     write,
 )
+from circuit_claims.recording import ELSEWHERE as WIDER
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ("claims/test_0_calibration.py", "claims/test_1_setting.py", "claims/test_2_amplification.py",
@@ -91,7 +92,11 @@ MUST_BE_CAUGHT = tuple(
 )
 MEASURED = tuple(Case(change.name, change.words, change, SMOKE) for change in FINE)
 HARMLESS = tuple(_harmless())
-GROUPS = {"must": MUST_BE_CAUGHT, "harmless": HARMLESS, "measured": MEASURED}
+ELSEWHERE = (
+    Case("in-bfloat16", "computed in bfloat16", Change("unchanged", "as it is"),
+         (*SMOKE, "--circuit-precision", "bfloat16")),
+)  # fmt: skip
+GROUPS = {"must": MUST_BE_CAUGHT, "harmless": HARMLESS, "measured": MEASURED, "elsewhere": ELSEWHERE}
 SMOKE_BASE = Case("smoke-base", "as it is", Change("unchanged", "as it is"), SMOKE)
 """What runs of one pair an action are held against."""
 
@@ -219,11 +224,17 @@ def find(case: Case, folder: Path) -> Found:
     record = record_of(case, folder)
     report = judge(case, folder, record=record)
     judged = [entry["key"] for entry in report["claims"] if entry["model"]]
-    moved = None if case in HARMLESS else logits_moved(case, folder)
+    moved = None if case in (*HARMLESS, *ELSEWHERE) else logits_moved(case, folder)
     return Found(case, list(alarms(report)), judged, moved, list(moves(report, read_record(record))))
 
 
-def page(*, must: Sequence[Found], measured: Sequence[Found], harmless: Sequence[Found]) -> str:
+def page(
+    *,
+    must: Sequence[Found],
+    harmless: Sequence[Found],
+    measured: Sequence[Found],
+    elsewhere: Sequence[Found] = (),
+) -> str:
     """The tables: of changes, of harmless circumstances, and of the smallest change that a claim noticed."""
     lines = [
         "# What CI catches\n",
@@ -248,7 +259,7 @@ def page(*, must: Sequence[Found], measured: Sequence[Found], harmless: Sequence
                 f"| {one.case.words} | {one.case.pairs} | {size} | {alarmed} | {flipped} | {first} |"
             )
         lines.append("")
-    lines += [*_harmless_table(harmless), *_by_claim([*must, *measured])]
+    lines += [*_harmless_table(harmless), *_elsewhere_table(elsewhere), *_by_claim([*must, *measured])]
     return "\n".join(lines) + "\n"
 
 
@@ -266,6 +277,24 @@ def _harmless_table(found: Sequence[Found]) -> Iterator[str]:
         most = f"{100 * worst.share:.2g} % (`{worst.key}`)" if worst else ""
         alarmed, compared = f"{len(one.seen)} of {len(one.judged)}", f"{len(differ)} of {len(one.moves)}"
         yield f"| {one.case.words} | {one.case.pairs} | {alarmed} | {compared} | {most} |"
+    yield ""
+
+
+def _elsewhere_table(found: Sequence[Found]) -> Iterator[str]:
+    yield "## Another precision\n"
+    yield (
+        "Where precision or device are not the record's, tolerances are taken "
+        f"{WIDER:g} times as wide. How many estimates of the unchanged model, with one pair an action, lie "
+        "beyond the record's own tolerances:\n"
+    )
+    yield f"| how | alarms | beyond 1 tolerance | beyond {WIDER:g} | largest difference |"
+    yield "| --- | --- | --- | --- | --- |"
+    for one in found:
+        shares = [move.share for move in one.moves]
+        worst = max(one.moves, key=lambda move: move.share)
+        beyond = " | ".join(f"{sum(s > most for s in shares)} of {len(shares)}" for most in (1, WIDER))
+        alarmed = f"{len(one.seen)} of {len(one.judged)}"
+        yield f"| {one.case.words} | {alarmed} | {beyond} | {worst.share:.2g} times (`{worst.key}`) |"
     yield ""
 
 
@@ -288,7 +317,7 @@ def _by_claim(found: Sequence[Found]) -> Iterator[str]:
 def main(words: Sequence[str]) -> int:
     """Judge every case and write the page."""
     folder, target, *names = words
-    groups: dict[str, list[Found]] = {"must": [], "harmless": [], "measured": []}
+    groups: dict[str, list[Found]] = {name: [] for name in GROUPS}
     all_of = [(group, case) for group, cases in GROUPS.items() for case in cases]
     for group, case in sorted(all_of, key=lambda one: one[1].pairs == "all"):  # the short runs first
         if names and case.name not in names:

@@ -85,7 +85,17 @@ def test_the_page_tells_what_was_noticed_by_which_claim(ci):
         harmless=[
             ci.Found(same, [], judged, None, [ci.Move("a/means", 0.02, True), ci.Move("b/means", 0.0, False)])
         ],
+        elsewhere=[
+            ci.Found(
+                ci.Case("h", "in halves", AGAIN),
+                [],
+                judged,
+                None,
+                [ci.Move("a/means", share, True) for share in (0.5, 3.0)] + [ci.Move("b/means", 5.0, True)],
+            )
+        ],
     )
+    assert "| in halves | 0 of 2 | 2 of 3 | 1 of 3 | 5 times (`b/means`) |" in text
     assert "| all gone | all | 50 % | 1 of 2 | 1 | `a/means`: recorded 1, now 2 |" in text
     assert "| a little | all | 0.1 % | 0 of 2 | 0 | none |" in text
     assert "| the same | all | 0 of 2 | 1 of 2 | 2 % (`a/means`) |" in text
