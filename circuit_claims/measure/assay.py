@@ -82,7 +82,8 @@ class Assay:
         self._precision: tuple[str, str] | None = None
         self._measured: dict[str, dict[str, Any]] = {}
         self._pixels: dict[tuple[str, int], Tensor] = {}
-        self._seen = Seen()
+        self.seen = Seen()
+        """What is kept of preprocessed frames: shared by all that preprocess alike, in every window."""
 
     @property
     def name(self) -> str:
@@ -95,14 +96,14 @@ class Assay:
         other._precision = self.precision()
         if (source.location, source.build) == (self.source.location, self.source.build):
             # The same preprocessing of the same clips.
-            other._pixels, other._seen = self._pixels, self._seen
+            other._pixels, other.seen = self._pixels, self.seen
         return other
 
     def shifted(self, by: int) -> Assay:
         """The same model on the same pairs, both clips' windows moved by `by` source frames (jitter)."""
         moved = Assay(self.source, replace(self.pairs, sampling=self.pairs.sampling.shifted(by)), self.bench)
         moved._model, moved._facts, moved._fingerprint = self._model, self._facts, self._fingerprint
-        moved._precision, moved._reduced, moved._seen = self.precision(), self._reduced, self._seen
+        moved._precision, moved._reduced, moved.seen = self.precision(), self._reduced, self.seen
         return moved
 
     def chosen(self, pairs: str) -> tuple[Pair, ...]:
@@ -284,7 +285,7 @@ class Assay:
         clip = pair.positive if positive else pair.negative
         frames = self.bench.frames(clip.path)
         chosen = self._indices(clip, len(frames), by)
-        return self._seen.window(clip.path, frames, chosen, self.pixels)
+        return self.seen.window(clip.path, frames, chosen, self.pixels)
 
     def window(self, pair: Pair, positive: bool) -> np.ndarray:
         """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`."""
