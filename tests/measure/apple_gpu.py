@@ -65,13 +65,19 @@ class Moving(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         here = [str(one) for one in (*args, *kwargs.values()) if isinstance(one, str | torch.device)]
         if PLACE in here:
-            args = tuple("cpu" if isinstance(one, str) and one == PLACE else one for one in args)
+            args = tuple(
+                "cpu" if isinstance(one, str | torch.device) and str(one) == PLACE else one for one in args
+            )
             kwargs = {key: "cpu" if str(one) == PLACE else one for key, one in kwargs.items()}
             with torch._C.DisableTorchFunctionSubclass():
                 return _on_gpu(func(*args, **kwargs))
         if func.__name__ == "to" and len(args) > 1 and type(args[0]) is Tensor and isinstance(args[1], OnGpu):
             return _on_gpu(args[0])
         return func(*args, **kwargs)
+
+
+def _on_cpu(value: Any) -> Any:
+    return "cpu" if isinstance(value, str | torch.device) and str(value) == PLACE else value
 
 
 def _names_the_cpu(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
