@@ -87,7 +87,7 @@ matrix: $(STAMP) ## the embedded model under old and new transformers: docs/tran
 	$(BIN)/python benchmarks/transformers_versions.py build/transformers docs/transformers.md $(MATRIX)
 
 what-ci-catches: $(STAMP) ## changes of the embedded model against its record: docs/what-ci-catches.md (about an hour; starts where it stopped)
-	$(BIN)/python -m circuit_claims.organisms.changes build/changes docs/what-ci-catches.md $(ARGS)
+	$(BIN)/python benchmarks/what_ci_catches.py build/changes docs/what-ci-catches.md $(ARGS)
 
 sample: $(STAMP) ## judge three models and write reports/sample/ and its picture (5 to 15 minutes)
 	-$(BIN)/python -m pytest claims/ $(SAMPLE) --circuit-report-dir reports/sample -q --tb=no

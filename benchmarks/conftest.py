@@ -82,10 +82,10 @@ class Bench:
     settings: dict[str, Any]
     plain_sites: int
     sweeps: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By method: seconds, recoveries, peak memory, operations."""
+    """By method: seconds, recoveries, peak memory, operations, and `matmul`: operations a second of the best
+    matrix product at the MLP's shape, in the same process just before and after, and `sustained`, the median
+    one."""
     scaling: list[dict[str, Any]] = field(default_factory=list)
-    matmul: float = 0.0
-    """Operations a second of the best matrix product at the MLP's shape."""
     skipped: dict[str, str] = field(default_factory=dict)
 
     def open(self, method: str, **more: Any) -> Worker:

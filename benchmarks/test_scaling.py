@@ -3,10 +3,12 @@
 import pytest
 
 FRAMES = 2
+ROUNDS = 2
+"""The faster one counts: a machine is never faster than it is."""
 CASES = [
     ("sites", "24 (all writes)", {}, 1),
     ("sites", "168 (and all heads)", {"sites": "heads"}, 1),
-    ("sites", "24, heads screened, the top 8 exact", {"sites": "screened"}, 1),
+    ("sites", "24, heads screened, the top 5 exact", {"sites": "screened"}, 1),
     ("layers", "3", {"layers": 3}, 1),
     ("layers", "6", {"layers": 6}, 1),
     ("layers", "12", {"layers": 12}, 1),
@@ -30,9 +32,9 @@ def test_cost(benchmark, bench, against, value, more, pairs):
             for _ in range(pairs):
                 worker.ask("sweep")
 
-        benchmark.pedantic(sweeps, rounds=1, iterations=1)
+        benchmark.pedantic(sweeps, rounds=ROUNDS, iterations=1)
         facts = worker.ask("facts")
     finally:
         worker.close()
-    seconds = benchmark.stats.stats.max
+    seconds = benchmark.stats.stats.min
     bench.scaling.append({"against": against, "value": value, "seconds": seconds, "peak": facts["peak"]})

@@ -71,7 +71,12 @@ def add_options(group: Any) -> None:
     )
     add("--circuit-strict", action="store_true", help="an inconclusive claim that is not recorded fails (11)")
     add("--circuit-seed", type=int, default=0, metavar="N", help="seed of resampling (default: %(default)s)")
-    add("--circuit-device", choices=("auto", "cpu", "cuda"), default="cpu", help="default: %(default)s")
+    add(
+        "--circuit-device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="cpu",
+        help="auto: cuda where there is one, else mps, else cpu (default: %(default)s)",
+    )
     add(
         "--circuit-threads",
         type=_positive,

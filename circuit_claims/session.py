@@ -17,7 +17,8 @@ from circuit_claims.judge.claim import Outcome, Verdict
 from circuit_claims.judge.ledger import Planned, Result
 from circuit_claims.judge.plain import from_plain, planned_from_plain
 from circuit_claims.judge.record import Comparison, Drift, RecordError, compare
-from circuit_claims.setting import Setting, device_taken
+from circuit_claims.models.device import DeviceError, device_taken
+from circuit_claims.setting import Setting
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay, Bench
@@ -73,7 +74,7 @@ class ClaimSession:
         from circuit_claims.clips.sampling import SamplingError
         from circuit_claims.models.source import ModelError
 
-        return ManifestError, ClipError, SamplingError, ModelError, RecordError
+        return ManifestError, ClipError, SamplingError, ModelError, DeviceError, RecordError
 
     def open(self, planned: Sequence[Planned], full: bool = True) -> None:
         """Check everything that can be known before weights load; `full` is a run that leaves nothing out.
@@ -133,7 +134,12 @@ class ClaimSession:
             yield Circuit(assay)
             self.store_problems |= dict.fromkeys(store.problems)
             if facts := assay.facts_so_far():
-                self.setting.facts[name] = {**facts, "pixel_range": list(range_of(assay.source))}
+                batches = {"batches": dict(bench.batches)} if bench.batches else {}
+                self.setting.facts[name] = {
+                    **facts,
+                    "pixel_range": list(range_of(assay.source)),
+                    **batches,
+                }
 
     def _assay(self, name: str, bench: Bench) -> Assay:
         from circuit_claims.measure.assay import Assay

@@ -15,7 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuit_claims.counted import counted
 from circuit_claims.judge.record import UPDATE, WHOLE, Record, read_record, record_path
+from circuit_claims.models.device import device_taken, require_device
 from circuit_claims.recording import (
     ELSEWHERE,
     elsewhere,
@@ -58,7 +60,8 @@ class Setting:
         """Find what is under test, and each model's record; `full` is a run that leaves nothing out.
 
         Raises:
-            ManifestError, ClipError, SamplingError, ModelError, RecordError: what is wrong and what to do.
+            ManifestError, ClipError, SamplingError, ModelError, DeviceError, RecordError: what is wrong and
+                what to do.
         """
         self.planned = planned
         self._find_models()
@@ -67,6 +70,7 @@ class Setting:
     def _find_models(self) -> None:
         """What is under test, by model name; runs in the controller too, for its header and report."""
         if any(item.model for item in self.planned):
+            require_device(self.options.device)
             for name in self.options.models:
                 self.tested[name] = under_test(name, self.options, self._record_folder().parent)
 
@@ -284,6 +288,7 @@ class Setting:
         yield from self.notes
         yield from self._unusual_pixels()
         yield from self._precisions()
+        yield from self._batches()
         yield from dict.fromkeys(self._unused_thresholds())
         for name in self.records:
             yield from self.changed(name)
@@ -306,6 +311,13 @@ class Setting:
             if self.options.precision != "float32" and "precision" in facts:
                 yield f"{name}: computed in {facts['precision']}: {facts['precision_why']}"
 
+    def _batches(self) -> Iterator[str]:
+        """What was measured in smaller batches than planned: numbers differ by rounding at most."""
+        for facts in self.facts.values():
+            for model, states in facts.get("batches", {}).items():
+                told = f"{counted(states, 'state')} in a batch, fewer than planned"
+                yield f"{model}: {self.place()['device']} ran out of memory, so some was measured with {told}"
+
     def _unused_thresholds(self) -> Iterator[str]:
         """Thresholds of pairs for claims that nobody judged: misspelt, or deselected."""
         judged = {item.claim.key for item in self.planned}
@@ -313,15 +325,6 @@ class Setting:
             stated = {key for pair in tested.pairs.pairs for key in pair.thresholds}
             for key in sorted(stated - judged):
                 yield f"{tested.pairs.path.name} states thresholds for {key}, which no claim of this run is"
-
-
-def device_taken(asked: str) -> str:
-    """The device that `auto` stands for here."""
-    if asked == "auto":
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return asked
 
 
 def _version(package: str) -> str:

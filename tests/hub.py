@@ -10,8 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+if TYPE_CHECKING:
+    import pytest
+
+NOWHERE = "http://127.0.0.1:9"
+"""Where nothing listens."""
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -81,3 +87,13 @@ def hub() -> Iterator[Hub]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def reach(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Make the hub's own library look for the hub there."""
+    from huggingface_hub import constants, file_download
+
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
+    for module in (constants, file_download):  # before 1.0 the latter has a name of its own for it
+        monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
+    monkeypatch.setattr(constants, "ENDPOINT", url)

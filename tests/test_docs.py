@@ -95,9 +95,9 @@ def test_every_command_prints_what_its_page_says(page: Path, folder: Path) -> No
 
 @pytest.mark.slow
 def test_the_claims_of_the_pages_are_judged(folder: Path) -> None:
-    """The Python of the page of claims, its TOML twin, and the notebook's cell."""
+    """The page's claim in Python, its TOML twin, the one that is screened, and the notebook's cell."""
     page = DOCS / "how-to" / "claims.md"
-    python, cell = blocks(page, "python")
+    python, screened, cell = blocks(page, "python")
     (toml,) = blocks(page, "toml")
     assert run("circuit-claims init mine --example", folder).returncode == 0
     mine = folder / "mine"
@@ -116,6 +116,10 @@ def test_the_claims_of_the_pages_are_judged(folder: Path) -> None:
         text=True,
     )
     assert done.stdout.splitlines()[-1] == verdicts
+    (mine / "test_heads.py").write_text(screened)
+    assert run("pytest test_heads.py", mine).returncode == 11, "one pair decides nothing"
+    (entry,) = json.loads((mine / "reports" / "latest.json").read_text())["claims"]
+    assert "first order is off by" in entry["measurements"][0]["experiment"]["screen"]
 
 
 @pytest.mark.slow

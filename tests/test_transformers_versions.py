@@ -123,3 +123,14 @@ def test_the_page_names_the_largest_difference_and_the_flips(versions):
     text = versions.page(reports)
     assert "| 4 | 2 | pass | 1.0e-08 | a/means | 2 | 0.091 (a/means x=2) |" in text
     assert "| 5 | 2 | pass | 1.0e-08 | none | 3 |  |" in text
+
+
+def test_equal_estimates_are_said_to_be_equal(versions):
+    reports = {version: a_report([("x=1", "fraction", 0.5), ("x=2", "ratio", 2.0)]) for version in "45"}
+    assert "| 4 | 2 | pass | 1.0e-08 | none | 2 | 0: all are equal |" in versions.page(reports)
+
+
+def test_a_version_on_which_nothing_could_be_measured_is_no_pass(versions):
+    reports = {version: a_report([("x=1", "fraction", 0.5)]) for version in "45"}
+    del reports["4"]["models"][0]["identity"]
+    assert "| 4 | 2 | FAIL | nan |" in versions.page(reports)

@@ -7,6 +7,7 @@ table of models with a known answer.
 """
 
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 
-from circuit_claims.judge.claim import Outcome
+from circuit_claims.judge.claim import Kind, Outcome
 
 SCHEMA = 1
 UPDATE = "--circuit-record-update"
@@ -28,6 +29,14 @@ _TOP_KEYS = {"schema", "model", "clips", "noted", "claims"}
 
 class RecordError(Exception):
     """A record cannot be read; the message names the file, what is wrong and what to do."""
+
+
+class _FaultError(Exception):
+    """What is wrong in a record, and the names that lead to its line: claim, part, key."""
+
+    def __init__(self, message: str, *names: str) -> None:
+        super().__init__(message)
+        self.names = names
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,8 @@ def read_record(path: Path) -> Record:
     """Read and check a record.
 
     Raises:
-        RecordError: missing, unreadable, of a newer schema, or with keys or verdicts unknown here.
+        RecordError: missing, unreadable, of a newer schema, with keys, kinds of claims or verdicts unknown
+            here, or with values that cannot be; file, line and what to do are named.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -119,26 +129,41 @@ def read_record(path: Path) -> Record:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise RecordError(f"{path}: not TOML: {fault}; mend that line or restore the file") from None
-    return _parse(path, data)
+    try:
+        return _parse(path, data)
+    except _FaultError as fault:
+        raise RecordError(f"{path}:{_line(text, fault.names)}: {fault}") from None
+
+
+def _line(text: str, names: Iterable[str]) -> int:
+    """Where the last of some names stands, each looked for from the one before on."""
+    lines, here = text.splitlines(), 0
+    for name in names:
+        it = re.compile(rf'(^\s*\[.*|^\s*"?|[{{,]\s*"?){re.escape(name)}"?\s*(=|\]|\.)')
+        here = next((n for n in range(here, len(lines)) if it.search(lines[n])), here)
+    return here + 1
 
 
 def _parse(path: Path, data: dict[str, Any]) -> Record:
-    _known(path, "the record", data, _TOP_KEYS)
+    _known("the record", data, _TOP_KEYS)
     schema = data.get("schema")
     if schema != SCHEMA:
         hint = "upgrade circuit-claims" if isinstance(schema, int) and schema > SCHEMA else "write it anew"
-        raise RecordError(f"{path}: schema {schema!r}, but this version reads {SCHEMA}; {hint}")
-    claims = data.get("claims", {})
-    if not isinstance(claims, dict) or not isinstance(data.get("noted", {}), dict):
-        raise RecordError(f"{path}: 'claims' and 'noted' have to be tables")
+        raise _FaultError(f"schema {schema!r}, but this version reads {SCHEMA}; {hint}", "schema")
+    for name in ("claims", "noted"):
+        if not isinstance(data.get(name, {}), dict):
+            raise _FaultError("'claims' and 'noted' have to be tables", name)
     entries: dict[tuple[str, str], Entry] = {}
-    for key, table in claims.items():
-        entries[key, ""] = _entry(path, key, table)
+    for key, table in data.get("claims", {}).items():
+        _known_kind(key)
+        entries[key, ""] = _entry(key, "", table)
         parts = table.get("parts", {})
         if not isinstance(parts, dict):
-            raise RecordError(f"{path}: [claims.{key!r}] parts has to be a table of part = {{verdict = ...}}")
+            raise _FaultError(
+                f"[claims.{key!r}] parts has to be a table of part = {{verdict = ...}}", key, "parts"
+            )
         for part, inner in parts.items():
-            entries[key, part] = _entry(path, f"{key} {part}", inner)
+            entries[key, part] = _entry(key, part, inner)
     return Record(
         path=path,
         model=str(data.get("model", "")),
@@ -148,33 +173,53 @@ def _parse(path: Path, data: dict[str, Any]) -> Record:
     )
 
 
-def _known(path: Path, where: str, table: Mapping[str, Any], known: set[str]) -> None:
-    import difflib
-
+def _known(where: str, table: Mapping[str, Any], known: set[str], *names: str) -> None:
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-            raise RecordError(f"{path}: {where} has an unknown key {key!r}; {hint}")
+            hint = _near(key, known) or f"known are {', '.join(sorted(known))}"
+            raise _FaultError(f"{where} has an unknown key {key!r}; {hint}", *names, key)
 
 
-def _entry(path: Path, name: str, table: Any) -> Entry:
+def _near(word: str, known: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def _known_kind(key: str) -> None:
+    """A claim's key is its id, a slash and its kind. Whether a test judges it, only a whole run knows."""
+    identity, _, kind = key.rpartition("/")
+    kinds = [str(kind) for kind in Kind]
+    if not identity or kind not in kinds:
+        hint = _near(kind, kinds) or f"a key is ID/KIND, and the kinds are {', '.join(kinds)}"
+        raise _FaultError(f"[claims.{key!r}] is no claim; {hint}", key)
+
+
+def _entry(key: str, part: str, table: Any) -> Entry:
+    name, names = f"{key} {part}".strip(), [word for word in (key, part) if word]
     if not isinstance(table, dict):
-        raise RecordError(f"{path}: {name} has to be a table with a verdict")
-    _known(path, name, table, _ENTRY_KEYS)
+        raise _FaultError(f"{name} has to be a table with a verdict", *names)
+    _known(name, table, _ENTRY_KEYS - ({"parts"} if part else set()), *names)
     try:
         verdict = Outcome(table.get("verdict", ""))
     except ValueError:
         words = ", ".join(repr(outcome.value) for outcome in Outcome)
-        raise RecordError(
-            f"{path}: {name} has the verdict {table.get('verdict')!r}; known are {words}"
+        raise _FaultError(
+            f"{name} has the verdict {table.get('verdict')!r}; known are {words}",
+            *names,
+            *(["verdict"] if "verdict" in table else []),
         ) from None
     numbers: dict[str, float | None] = {}
-    for key in ("estimate", "bound", "tolerance"):
-        value = table.get(key)
+    for which in ("estimate", "bound", "tolerance"):
+        value = table.get(which)
         if value is not None and not _is_number(value):
-            raise RecordError(f"{path}: {name} has {key} = {value!r}, which is not a number")
-        numbers[key] = None if value is None else float(value)
+            raise _FaultError(f"{name} has {which} = {value!r}, which is not a number", *names, which)
+        numbers[which] = None if value is None else float(value)
+    if (numbers["tolerance"] or 0.0) < 0:
+        raise _FaultError(
+            f"{name} has tolerance = {table['tolerance']!r}; it is a distance, 0 or more", *names, "tolerance"
+        )
     return Entry(
         verdict,
         str(table.get("why", "")),

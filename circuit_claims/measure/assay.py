@@ -37,6 +37,8 @@ FRAMES_KEPT = 512 * 2**20
 """Bytes of decoded frames kept: all clips of the embedded set, six of ten seconds at 340 by 256."""
 PIXELS_KEPT = 128 * 2**20
 """Bytes of preprocessed clips kept for one model and its random controls."""
+BATCH = "states in one batch"
+"""In an entry of the store: how many there were, where memory did not suffice for the plan."""
 ALWAYS_FLOAT32 = ("per_pair.facts", "precision.agreement")
 """Measurements of the model as its authors run it."""
 Progress = Callable[[str, int, int], None]
@@ -55,6 +57,8 @@ class Bench:
     """`float32`, `bfloat16`, or `auto`: see `Assay.precision`."""
     memory: int = MEMORY
     """Bytes that the patched states of one sweep may take."""
+    batches: dict[str, int] = field(default_factory=dict)
+    """By model: states in one batch, where the device has no memory for as many as were planned."""
     kept: dict[Path, np.ndarray] = field(default_factory=dict)
     """Decoded clips, for all models of the run; the oldest go first."""
 
@@ -125,7 +129,7 @@ class Assay:
         for pair in self.chosen(pairs):
             if pair.name in done:
                 continue
-            found = self.bench.store.get(self._key(what, params, pair))
+            found = self._stored(what, params, pair)
             if found is None:
                 missing.append(pair)
             else:
@@ -147,14 +151,35 @@ class Assay:
         count = 0
         for wait, waiting in ((False, missing), (True, busy)):
             for pair in waiting:
-                make = partial(function, self, pair, params)
+                make = partial(self._backing_off, partial(function, self, pair, params))
                 found = self.bench.store.once(self._key(what, params, pair), make, wait=wait)
                 if found is None:
                     busy.append(pair)
                     continue
-                done[pair.name] = found
+                done[pair.name] = self._noting_batches(found)
                 count += 1
                 self.bench.progress(f"{name} of {self.name}", count, len(missing))
+
+    def _backing_off(self, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What is measured, and in what batches where memory did not suffice for the plan."""
+        from circuit_claims.measure.runs import backing_off  # torch: not for what is in the store
+
+        model = partial(self.model, "float32")  # the plan is the same in either precision
+        found, most = backing_off(measure, model, self.bench.batches.get(self.name))
+        return found if most is None else {**found, BATCH: most}
+
+    def _stored(self, what: str, params: Mapping[str, Any], pair: Pair) -> dict[str, Any] | None:
+        """What the store has of a pair."""
+        found = self.bench.store.get(self._key(what, params, pair))
+        return None if found is None else self._noting_batches(found)
+
+    def _noting_batches(self, found: dict[str, Any]) -> dict[str, Any]:
+        """The numbers alone; the bench keeps in mind, and the report says, in what batches they were made."""
+        if BATCH not in found:
+            return found
+        batches, most = self.bench.batches, found[BATCH]
+        batches[self.name] = min(most, batches.get(self.name, most))
+        return {key: value for key, value in found.items() if key != BATCH}
 
     def _key(self, what: str, params: Mapping[str, Any], pair: Pair) -> dict[str, Any]:
         """Everything that a number depends on: a change of any is a new measurement."""
@@ -232,11 +257,11 @@ class Assay:
         def compare() -> dict[str, Any]:
             from circuit_claims.measure.precision import MEASUREMENTS  # torch: not for what is in the store
 
-            found: dict[str, Any] = MEASUREMENTS["agreement"](self, first, {})
-            return found
+            return self._backing_off(partial(MEASUREMENTS["agreement"], self, first, {}))
 
         found = self.bench.store.once(self._key("precision.agreement", {}, first), compare, wait=True)
         assert found is not None
+        found = self._noting_batches(found)
         if found["apart"] is None:
             return "float32", f"{first.name} has no recovery to compare bfloat16 by"
         told = (

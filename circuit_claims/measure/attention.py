@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from circuit_claims.measure.attribution import SIGNIFICANT, Attribution, attribute, label_of, plain
+from circuit_claims.measure.attribution import Attribution, attribute, label_of, plain
 from circuit_claims.measure.controls import CONTROLS
+from circuit_claims.measure.digits import digits
 from circuit_claims.measure.token_maps import (
     Map,
     agreement,
@@ -65,18 +66,18 @@ def describe(
     lifts: dict[str, Any] = {"lift": None, "lift_kept": None}
     if covered is not None:
         lifts = {
-            "lift": _plain(lift(weights, covered)),
-            "lift_kept": _plain(lift(weights, covered, kept[:, None])),
+            "lift": digits(lift(weights, covered), undefined=True),
+            "lift_kept": digits(lift(weights, covered, kept[:, None]), undefined=True),
         }
     return {
-        "later": _plain(mass_share(weights, half)),
-        "later_kept": _plain(mass_share(weights * kept[:, None], half)),
-        "concentration": _plain(concentration(weights)),
+        "later": digits(mass_share(weights, half), undefined=True),
+        "later_kept": digits(mass_share(weights * kept[:, None], half), undefined=True),
+        "concentration": digits(concentration(weights), undefined=True),
         **lifts,
         "high_norm": [int(count) for count in (~kept).sum((1, 2, 3))],
         "maps": {
-            **{str(layer): _plain(weights[layer].mean(0)) for layer in layers},
-            **{f"{layer}.{head}": _plain(weights[layer, head]) for layer, head in heads},
+            **{str(layer): digits(weights[layer].mean(0), undefined=True) for layer in layers},
+            **{f"{layer}.{head}": digits(weights[layer, head], undefined=True) for layer, head in heads},
         },
         "set_aside": {str(layer): np.flatnonzero(~kept[layer]).tolist() for layer in layers},
         "agreement": _agreement(found, grid, weights, kept, layers) if layers else {},
@@ -98,7 +99,7 @@ def _agreement(
     for name, values in scores.items():
         if values is not None:
             rho, shifted = agreement(looked, _maps(values, grid), everywhere)
-            answers[name] = {"rho": _plain(np.array(rho)), "shifted": _plain(np.array(shifted))}
+            answers[name] = digits({"rho": rho, "shifted": shifted}, undefined=True)
     return answers
 
 
@@ -106,13 +107,6 @@ def _maps(values: Tensor, grid: tuple[int, int, int]) -> NDArray[np.float64]:
     """`[..., token]` -> `[..., tubelet, row, column]`."""
     array: NDArray[np.float64] = values.numpy().reshape(*values.shape[:-1], *grid)
     return array
-
-
-def _plain(values: NDArray[np.float64]) -> Any:
-    """Nested lists of 7 significant digits; None where a number is undefined."""
-    if values.ndim:
-        return [_plain(value) for value in values]
-    return None if np.isnan(values) else float(f"{values:.{SIGNIFICANT}g}")
 
 
 def pixels_of(assay: Assay, pair: Pair, control: str, positive: bool) -> Tensor:
@@ -137,7 +131,7 @@ def _clips(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
             "grid": list(model.token_grid),
             "attribution": plain(found),
             "attention": looked,
-            "mask": None if covered is None else _plain(covered),
+            "mask": None if covered is None else digits(covered, undefined=True),
         }
     return answers
 

@@ -31,6 +31,7 @@ from circuit_claims.measure.questions.growth import TraceQuestions
 from circuit_claims.measure.questions.labour import LabourQuestions
 from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.measure.questions.regions import RegionQuestions
+from circuit_claims.measure.questions.screening import ScreeningQuestions
 from circuit_claims.measure.questions.separation import SeparationQuestions
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
@@ -47,6 +48,7 @@ class Circuit(
     AblationQuestions,
     RegionQuestions,
     SeparationQuestions,
+    ScreeningQuestions,
     ProbingQuestions,
 ):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""

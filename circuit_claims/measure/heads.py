@@ -11,9 +11,9 @@ With 12 layers of 12 heads all of them cost as much as 72 runs; the later a head
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,13 +22,22 @@ from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.patching import norms_between
 from circuit_claims.measure.recovery import Norms
-from circuit_claims.measure.runs import batch_plan, clean_run, go_on, in_chunks, narrow_at, require_finite
-from circuit_claims.models.residual import EVERY_ROW, ResidualModel, Write
+from circuit_claims.measure.runs import (
+    Step,
+    batch_plan,
+    clean_run,
+    go_on,
+    in_chunks,
+    narrow_at,
+    require_finite,
+)
+from circuit_claims.models.residual import EVERY_ROW, ResidualModel
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
     from circuit_claims.measure.assay import Assay
 
+Name = TypeVar("Name")
 Head = tuple[int, int]
 """A layer and a head, both counted from 0: (9, 8) is the paper's L9H8."""
 
@@ -50,49 +59,82 @@ def sweep_heads(
     """
     _require_heads(model, heads)
     found: dict[Head, Norms] = {}
-    for some in in_chunks(model, sorted(set(heads)), batch_plan(model)):
-        found |= _sweep(model, donor_pixels, recipient_pixels, some)
+    with torch.inference_mode():
+        for some in in_chunks(model, sorted(set(heads)), batch_plan(model)):
+            layers = {layer for layer, _ in some}
+            found |= patch_heads(model, _steps(model, donor_pixels, recipient_pixels, layers), some)
     return found
 
 
-def _sweep(
-    model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor, heads: Collection[Head]
-) -> dict[Head, Norms]:
-    max_states = batch_plan(model)
+class PairStep(NamedTuple):
+    """One write of both clips' own runs. From the last attention on, only the rows that are read."""
+
+    own: Step
+    """The recipient's."""
+    donor: Step
+    mixed: Tensor | None
+    """What the donor's heads mixed less what the recipient's did, `[1, head, row, d_head]`; None for an MLP,
+    and where no head of the layer is asked for."""
+
+
+def _steps(
+    model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tensor, layers: Collection[int]
+) -> Iterator[PairStep]:
+    """The steps of a pair, its heads compared in these layers."""
     narrow = narrow_at(model)
-    with torch.inference_mode():
-        runs = (
-            clean_run(model, pixels, role, narrow)
-            for role, pixels in (("donor", donor_pixels), ("recipient", recipient_pixels))
-        )
-        donor = recipient = started = torch.empty(0)
-        names: list[Head] = []
-        for index, (theirs, own) in enumerate(zip(*runs, strict=True)):
-            write, rows = own.write, model.reads if index == narrow else EVERY_ROW
-            if index == 0:
-                started = own.before.new_empty((len(heads), *own.before.shape[1:]))
-            started = go_on(write, started, len(names), rows, max_states)
-            chosen = sorted(head for layer, head in heads if write.mixes_tokens and layer == write.layer)
-            changes = _changes(write, theirs.before, own.before, rows, chosen)
-            donor, recipient = theirs.after, own.after
-            for head, change in zip(chosen, changes, strict=True):
-                started[len(names)] = recipient[0] + change
-                names.append((write.layer, head))
-            require_finite(model, "recipient with the donor's heads", write.after, started[: len(names)])
-        whole, own = (model.readout(stream).summary for stream in (donor, recipient))
-        summaries = model.readout(started).summary
-        return {
-            name: norms_between(patched[None], whole, own)
-            for name, patched in zip(names, summaries, strict=True)
-        }
+    donors = clean_run(model, donor_pixels, "donor", narrow)
+    recipients = clean_run(model, recipient_pixels, "recipient", narrow)
+    for index, (theirs, own) in enumerate(zip(donors, recipients, strict=True)):
+        rows, heads, mixed = model.reads if index == narrow else EVERY_ROW, own.write.heads, None
+        if heads is not None and own.write.layer in layers:
+            mixed = heads.mix(theirs.before, theirs.before, rows) - heads.mix(own.before, own.before, rows)
+        yield PairStep(own, theirs, mixed)
 
 
-def _changes(write: Write, donor: Tensor, recipient: Tensor, rows: slice, chosen: list[int]) -> Tensor:
-    """By how much each chosen head's write differs, `[head, row, d_model]`."""
-    if not chosen or write.heads is None:
-        return donor.new_empty((0, *donor[0, rows].shape))
-    mixed = write.heads.mix(donor, donor, rows) - write.heads.mix(recipient, recipient, rows)
-    return torch.einsum("hrk,hkd->hrd", mixed[0, chosen], write.heads.output[chosen])
+def patch_heads(
+    model: ResidualModel, steps: Iterable[PairStep], heads: Collection[Head]
+) -> dict[Head, Norms]:
+    """The wavefront of `sweep_heads` along the steps of a pair, as `patch_parts`."""
+
+    def begin(step: PairStep) -> Iterator[tuple[Head, Tensor]]:
+        of, layer = step.own.write.heads, step.own.write.layer
+        if of is not None and step.mixed is not None:
+            for head in sorted(head for at, head in heads if at == layer):
+                yield (layer, head), step.mixed[0, head] @ of.output[head]
+
+    return patch_parts(model, steps, len(heads), begin)
+
+
+def patch_parts(
+    model: ResidualModel,
+    steps: Iterable[PairStep],
+    count: int,
+    begin: Callable[[PairStep], Iterable[tuple[Name, Tensor]]],
+) -> dict[Name, Norms]:
+    """Patch parts of writes, each alone, along the steps of a pair.
+
+    `begin` names the parts of a write, each with what the donor's changes of it, `[row, d_model]`; there are
+    `count` in all, and all their states are in memory at once. By name, the norms at the summary. Call it
+    under `torch.inference_mode()`. Raises MeasurementError at NaN or Inf.
+    """
+    max_states, narrow = batch_plan(model), narrow_at(model)
+    donor = recipient = started = torch.empty(0)
+    names: list[Name] = []
+    for index, step in enumerate(steps):
+        write, rows = step.own.write, model.reads if index == narrow else EVERY_ROW
+        if index == 0:
+            started = step.own.before.new_empty((count, *step.own.before.shape[1:]))
+        started = go_on(write, started, len(names), rows, max_states)
+        donor, recipient = step.donor.after, step.own.after
+        for name, change in begin(step):
+            started[len(names)] = recipient[0] + change
+            names.append(name)
+        require_finite(model, f"recipient with parts of {write.site}", write.after, started[: len(names)])
+    whole, own = (model.readout(stream).summary for stream in (donor, recipient))
+    summaries = model.readout(started).summary
+    return {
+        name: norms_between(patched[None], whole, own) for name, patched in zip(names, summaries, strict=True)
+    }
 
 
 def _require_heads(model: ResidualModel, heads: Collection[Head]) -> None:

@@ -36,6 +36,7 @@ from torch import Tensor
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.controls import CONTROLS
+from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.patching import noise_like, norms_between
 from circuit_claims.measure.recovery import Norms, projection
@@ -76,7 +77,7 @@ class Labour:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the store, at seven significant digits."""
-        rounded: dict[str, Any] = _rounded(asdict(self))
+        rounded: dict[str, Any] = digits(asdict(self))
         return rounded
 
 
@@ -239,16 +240,6 @@ def _compose(
         return None
     together, *alone = (projection(norms) for norms in shares)
     return Composition(together, tuple(alone))
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.7g}")
-    if isinstance(value, Mapping):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(inner) for inner in value]
-    return value
 
 
 def _patches(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.runs import in_batches, narrow_at, require_finite
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import EVERY_ROW, Readout, ResidualModel
 from circuit_claims.models.sites import resid_post
-
-DIGITS = 7
-"""Significant digits of a number in the store: what float32 holds."""
 
 
 def run_on(model: ResidualModel, states: Tensor, start: int = 0) -> Readout:
@@ -62,14 +61,10 @@ def margins(logits: Tensor, label: int) -> Tensor:
 def said(logits: Tensor, label: int) -> list[dict[str, Any]]:
     """What each run `[batch, label]` says of the label, as the store keeps it."""
     found = zip(logits[:, label].tolist(), margins(logits, label).tolist(), strict=True)
-    return [{"logit": rounded(logit), "margin": rounded(margin)} for logit, margin in found]
+    return [{"logit": digits(logit), "margin": digits(margin)} for logit, margin in found]
 
 
 def spread(logits: Tensor) -> float:
     """The standard deviation of one run's logits `[1, label]` over the labels."""
-    return rounded(float(logits[0].double().std(unbiased=False)))
-
-
-def rounded(value: float) -> float:
-    """To `DIGITS` significant digits."""
-    return float(f"{value:.{DIGITS}g}")
+    deviation: float = digits(float(float64(logits[0]).std(unbiased=False)))
+    return deviation

@@ -17,7 +17,7 @@ one write replaced; otherwise it agrees within float32's rounding of the stream.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import repeat
 
@@ -28,6 +28,7 @@ from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.recovery import Norms
 from circuit_claims.measure.results import Patch, Place, Reading, Sweep
 from circuit_claims.measure.runs import (
+    Step,
     all_finite,
     batch_plan,
     checked,
@@ -40,6 +41,7 @@ from circuit_claims.measure.runs import (
     one_clip,
     require_finite,
 )
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import EVERY_ROW, Edit, Readout, ResidualModel, canonical, walk
 from circuit_claims.models.sites import Site
 
@@ -81,59 +83,74 @@ def sweep(
     _require_sites(model, wanted, started_by_a_write=True)
     max_states = max_states or batch_plan(model)
     ordered = [site for site in model.sites if site in wanted]
-    parts = [
-        _sweep(model, donor_pixels, recipient_pixels, some, tokens, labels, max_states, source_pixels, noise)
-        for some in in_chunks(model, ordered, max_states)
-    ]
+    narrow = None if tokens else narrow_at(model)
+
+    def clean(pixels: Tensor, role: str) -> Iterator[Step]:
+        return clean_run(model, pixels, role, narrow)
+
+    parts = []
+    with torch.inference_mode():
+        for some in in_chunks(model, ordered, max_states):
+            donors, recipients = clean(donor_pixels, "donor"), clean(recipient_pixels, "recipient")
+            sources = None if source_pixels is None else clean(source_pixels, "source")
+            parts.append(
+                sweep_along(
+                    model, donors, recipients, some, tokens, labels, max_states, sources=sources, noise=noise
+                )
+            )
     return replace(parts[0], patches={key: one for part in parts for key, one in part.patches.items()})
 
 
-def _sweep(
+def sweep_along(
     model: ResidualModel,
-    donor_pixels: Tensor,
-    recipient_pixels: Tensor,
+    donors: Iterable[Step],
+    recipients: Iterable[Step],
     wanted: Collection[Site],
     tokens: bool,
     labels: Sequence[int] | None,
     max_states: int,
-    source_pixels: Tensor | None,
-    noise: int | None,
+    *,
+    sources: Iterable[Step] | None = None,
+    noise: int | None = None,
 ) -> Sweep:
+    """The wavefront of `sweep` along the clips' own runs; all states are in memory at once.
+
+    Without `tokens` the runs have, from the last attention on, only the rows that are read (`clean_run`).
+    Call it under `torch.inference_mode()`.
+    """
     narrow = None if tokens else narrow_at(model)
-    with torch.inference_mode():
-        donors = clean_run(model, donor_pixels, "donor", narrow)
-        recipients = clean_run(model, recipient_pixels, "recipient", narrow)
-        sources = repeat(None) if source_pixels is None else clean_run(model, source_pixels, "source", narrow)
-        generator = None if noise is None else torch.Generator().manual_seed(noise)
-        donor = recipient = started = torch.empty(0)
-        names: list[Site] = []
-        for index, (own, theirs, other) in enumerate(zip(recipients, donors, sources, strict=False)):
-            write, rows = own.write, model.reads if index == narrow else EVERY_ROW
-            if index == 0:
-                started = own.before.new_empty((len(wanted), *own.before.shape[1:]))
-            started = go_on(write, started, len(names), rows, max_states)
-            taken = theirs.out if other is None else other.out
-            if generator is not None:
-                taken = own.out + noise_like(taken - own.out, generator)
-            donor, recipient = theirs.after, own.after
-            for site, state in ((write.site, own.before[:, rows] + taken), (write.after, donor)):
-                if site in wanted:
-                    started[len(names)] = state[0]
-                    names.append(site)
-            if not all_finite(started[: len(names)]):
-                for site, state in zip(names, started, strict=False):
-                    require_finite(model, f"recipient with the donor's {site}", write.after, state)
-        labels = _labels(model, donor, recipient, labels)
-        return Sweep(
-            labels=tuple(labels),
-            donor=read_clip(model, donor, labels),
-            recipient=read_clip(model, recipient, labels),
-            patches={
-                site.key: read_patch(model, state[None], donor, recipient, labels, tokens)
-                for site, state in zip(names, started, strict=True)
-            },
-            max_states=max_states,
-        )
+    generator = None if noise is None else torch.Generator().manual_seed(noise)
+    donor = recipient = started = torch.empty(0)
+    names: list[Site] = []
+    for index, (own, theirs, other) in enumerate(
+        zip(recipients, donors, repeat(None) if sources is None else sources, strict=False)
+    ):
+        write, rows = own.write, model.reads if index == narrow else EVERY_ROW
+        if index == 0:
+            started = own.before.new_empty((len(wanted), *own.before.shape[1:]))
+        started = go_on(write, started, len(names), rows, max_states)
+        taken = theirs.out if other is None else other.out
+        if generator is not None:
+            taken = own.out + noise_like(taken - own.out, generator)
+        donor, recipient = theirs.after, own.after
+        for site, state in ((write.site, own.before[:, rows] + taken), (write.after, donor)):
+            if site in wanted:
+                started[len(names)] = state[0]
+                names.append(site)
+        if not all_finite(started[: len(names)]):
+            for site, state in zip(names, started, strict=False):
+                require_finite(model, f"recipient with the donor's {site}", write.after, state)
+    labels = _labels(model, donor, recipient, labels)
+    return Sweep(
+        labels=tuple(labels),
+        donor=read_clip(model, donor, labels),
+        recipient=read_clip(model, recipient, labels),
+        patches={
+            site.key: read_patch(model, state[None], donor, recipient, labels, tokens)
+            for site, state in zip(names, started, strict=True)
+        },
+        max_states=max_states,
+    )
 
 
 def patch(
@@ -194,7 +211,7 @@ def read_patch(
 
 def norms_between(patched: Tensor, donor: Tensor, recipient: Tensor) -> Norms:
     """The norms of d = patched - recipient and D = donor - recipient, each `[token, d_model]`, in float64."""
-    p, u, r = (value.to("cpu", torch.float64) for value in (patched, donor, recipient))
+    p, u, r = (float64(value) for value in (patched, donor, recipient))
     d, D = p - r, u - r
     return Norms(
         d=float(d.norm()),

@@ -19,8 +19,10 @@ from torch.nn.functional import adaptive_avg_pool3d
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.controls import CONTROLS, Roles
+from circuit_claims.measure.digits import digits
 from circuit_claims.measure.logistic import split_accuracy
 from circuit_claims.measure.runs import clean_walk
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import ResidualModel
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 COARSE = (4, 4, 4)
 """Raw pixels as a probe sees them: means of blocks in time, height and width, all colours together."""
-DIGITS = 7
-"""Significant digits that are kept of a stream: what float32 has."""
 SPLIT_SEED = 13
 HELD_OUT = 0.25
 """Share of the tokens that a token split scores (scikit-learn's default)."""
@@ -43,13 +43,14 @@ def cls_streams(model: ResidualModel, pixels: Tensor, layers: int | None = None)
     """
     with torch.inference_mode():
         blocks = islice(_blocks(model, pixels, "clip"), layers or model.n_layers)
-        return [_plain(model.cls(resid)[0]) for _, resid in blocks]
+        return [digits(model.cls(resid)[0]) for _, resid in blocks]
 
 
 def coarse_pixels(pixels: Tensor) -> list[float]:
     """One clip `[frame, 3, h, w]` as the means of `COARSE` blocks, flat: 64 numbers."""
     grey = pixels.mean(dim=1)[None, None]
-    return _plain(adaptive_avg_pool3d(grey, COARSE).flatten())
+    blocks: list[float] = digits(adaptive_avg_pool3d(grey, COARSE).flatten())
+    return blocks
 
 
 def token_split(
@@ -72,7 +73,7 @@ def token_split(
     with torch.inference_mode():
         for (layer, positive), (_, negative) in zip(*runs, strict=True):
             if layer in layers:
-                tokens = torch.cat([positive[0, 1:], negative[0, 1:]]).double().cpu().numpy()
+                tokens = float64(torch.cat([positive[0, 1:], negative[0, 1:]])).numpy()
                 accuracies[layer] = split_accuracy(tokens, y, held_out)
     return accuracies
 
@@ -111,10 +112,6 @@ def _token_split(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[st
 
 def _roles(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> Roles:
     return CONTROLS[params["control"]](assay, pair)
-
-
-def _plain(values: Tensor) -> list[float]:
-    return [float(f"{value:.{DIGITS}g}") for value in values.tolist()]
 
 
 MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {

@@ -89,7 +89,7 @@ def painted(pixels: Tensor, mask: Tensor, baseline: str = "zero") -> Tensor:
     half a clip away.
     """
     tall, wide = (size // cells for size, cells in zip(pixels.shape[-2:], mask.shape[1:], strict=True))
-    where = mask.repeat_interleave(tall, 1).repeat_interleave(wide, 2)[:, None]
+    where = mask.to(pixels.device).repeat_interleave(tall, 1).repeat_interleave(wide, 2)[:, None]
     fillings: Mapping[str, Callable[[], Tensor]] = {
         "zero": lambda: torch.zeros_like(pixels),
         "clip mean": lambda: pixels.mean(dim=(0, 2, 3), keepdim=True).expand_as(pixels),

@@ -97,7 +97,7 @@ class Rehearsal(Assay):
         asked = [pair for pair in self.chosen(pairs) if pair.name not in done]
         missing = []
         for pair in asked:
-            found = self.bench.store.get(self._key(what, params, pair))
+            found = self._stored(what, params, pair)
             if found is None:
                 missing.append(pair)
             else:
@@ -143,13 +143,13 @@ class Rehearsal(Assay):
         self.model()
         module, name = what.split(".")
         function = import_module(f"{PACKAGE}.measure.{module}").MEASUREMENTS[name]
-        make = partial(function, self, pair, params)
+        make = partial(self._backing_off, partial(function, self, pair, params))
         began = time.monotonic()
         found = self.bench.store.once(self._key(what, params, pair), make) if keep else make()
         seconds = time.monotonic() - began
         self.book.spent += seconds
         self.book.measured += 1
-        return found, seconds
+        return self._noting_batches(found), seconds
 
     def _note(self, what: str, stored: int, missing: int, rate: float | None) -> None:
         need = Need(self.book.asking, self._window + self.name, what, stored, missing, rate)

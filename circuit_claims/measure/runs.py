@@ -8,7 +8,8 @@ clip goes on from what is there. Kept or not, the numbers are the same to the la
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -26,6 +27,8 @@ RUNS_KEPT = 96 * 2**20
 """Bytes of clean runs kept for one model: 80 clips of the embedded one, none of a ViViT-B."""
 
 T = TypeVar("T")
+_MOST: ContextVar[int | None] = ContextVar("states in one batch, at most", default=None)
+"""Set while a measurement is repeated in smaller batches."""
 _KEPT: WeakIdKeyDictionary = WeakIdKeyDictionary()
 """By model, by pixels: the embedding and the writes of the run, as far as it went."""
 
@@ -148,9 +151,61 @@ def all_finite(value: Tensor) -> bool:
 
 
 def batch_plan(model: ResidualModel) -> int:
-    """States in one batch: fixed by the model and its kind of device, never by what happens to be free."""
+    """States in one batch: fixed by the model and its kind of device, never by what happens to be free.
+
+    Only where that did not fit (`backing_off`) there are fewer.
+    """
     device = model.device.partition(":")[0]
-    return max(1, STATE_TOKENS.get(device, STATE_TOKENS_ELSEWHERE) // model.n_tokens)
+    fixed = max(1, STATE_TOKENS.get(device, STATE_TOKENS_ELSEWHERE) // model.n_tokens)
+    return min(fixed, _MOST.get() or fixed)
+
+
+def backing_off(
+    measure: Callable[[], T], model: Callable[[], ResidualModel], most: int | None = None
+) -> tuple[T, int | None]:
+    """Measure, and where the device runs out of memory, again with half the states in a batch.
+
+    Numbers depend on the batches within float32's rounding only.
+
+    Args:
+        measure: what is measured, from its beginning.
+        model: the model that it is measured on, asked for only where memory ran out.
+        most: states in one batch at most, where more are known not to fit.
+
+    Returns:
+        What was measured, and the most states in a batch (None: as `batch_plan` has them). Raises
+        MeasurementError where there is no memory for one state, and whatever else `measure` raises.
+    """
+    while True:
+        before = _MOST.set(most)
+        try:
+            return measure(), most
+        except (torch.OutOfMemoryError, RuntimeError) as fault:
+            if not _out_of_memory(fault):
+                raise
+            plan = batch_plan(model())
+            if plan == 1:
+                raise MeasurementError(_no_room(model())) from None
+        finally:
+            _MOST.reset(before)
+        # Out here nothing holds what the failed attempt had made.
+        _KEPT.clear()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        most = plan // 2
+
+
+def _out_of_memory(fault: Exception) -> bool:
+    """Whether a device had no memory left; Apple's says it in words only."""
+    return isinstance(fault, torch.OutOfMemoryError) or "MPS backend out of memory" in str(fault)
+
+
+def _no_room(model: ResidualModel) -> str:
+    return (
+        f"{model.name}: {model.device} ran out of memory with one patched state in a batch; keep fewer "
+        f"states beside it (--circuit-memory below {model.memory // 2**20}MiB), free the device, or take "
+        "--circuit-device cpu"
+    )
 
 
 def in_chunks(model: ResidualModel, sites: Sequence[T], max_states: int) -> Iterator[Sequence[T]]:

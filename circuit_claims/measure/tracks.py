@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.models.device import float64
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ def _covered(assay: Assay, pair: Pair, positive: bool) -> NDArray[np.float64]:
     t, h, w = model.token_grid
     frames, rows_, columns_ = covered.shape
     cells = covered.reshape(t, frames // t, h, rows_ // h, w, columns_ // w)
-    found: NDArray[np.float64] = cells.mean(dim=(1, 3, 5)).double().clamp(0.0, 1.0).numpy()
+    found: NDArray[np.float64] = float64(cells.mean(dim=(1, 3, 5))).clamp(0.0, 1.0).numpy()
     return found
 
 

@@ -55,6 +55,10 @@ class Heads:
         """Mixed values `[batch, head, row, d_head]` -> each head's write `[batch, head, row, d_model]`."""
         return torch.einsum("bhrk,hkd->bhrd", mixed, self.output)
 
+    def whole(self, mixed: Tensor) -> Tensor:
+        """Mixed values `[batch, head, row, d_head]` -> the attention's write `[batch, row, d_model]`."""
+        return mixed.transpose(1, 2).flatten(2) @ self.output.flatten(0, 1) + self.bias
+
 
 @dataclass(frozen=True)
 class Write:

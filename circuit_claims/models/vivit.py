@@ -14,9 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from circuit_claims.models.device import float64
+from circuit_claims.models.kernels import together
 from circuit_claims.models.residual import (
     CLS_ROW,
     Heads,
@@ -31,6 +34,9 @@ from circuit_claims.models.source import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
+
+MLP_ROWS = 512
+"""Tokens that go through an MLP at once on a CPU, at most: their hidden layer stays in the cache."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +142,11 @@ def vivit_residual(
 
     def frozen_readout(resid: Tensor) -> tuple[Tensor, Tensor]:
         # LayerNorm is (x - mean) / scale * weight + bias; with the scale held, all of it is linear in x.
-        cls = resid[0, 0].double()
+        cls = float64(resid[0, 0])
         scale = (cls.var(unbiased=False) + final_norm.eps).sqrt()
-        weighted = classifier.weight.double() * final_norm.weight.double()
+        weighted = float64(classifier.weight) * float64(final_norm.weight)
         centred = weighted - weighted.mean(dim=1, keepdim=True)
-        constant = classifier.weight.double() @ final_norm.bias.double() + classifier.bias.double()
+        constant = float64(classifier.weight) @ float64(final_norm.bias) + float64(classifier.bias)
         return centred / scale, constant
 
     def reference_logits(pixels: Tensor) -> Tensor:
@@ -197,7 +203,7 @@ def _writes(table: VivitTable, layer: int, block: nn.Module) -> tuple[Write, Wri
             lambda resid, rows: _attention_at(attention, table.parts, resid, rows),
             _heads(attention, table.parts),
         ),
-        Write(layer, "mlp", mlp_out(layer), resid_post(layer), lambda resid: _chain(mlp, resid)),
+        Write(layer, "mlp", mlp_out(layer), resid_post(layer), lambda resid: _token_by_token(mlp, resid)),
     )
 
 
@@ -207,6 +213,14 @@ def _chain(modules: list[nn.Module], value: Tensor) -> Tensor:
         # An attention module answers (write, attention weights).
         value = out[0] if isinstance(out, tuple) else out
     return value
+
+
+def _token_by_token(modules: list[nn.Module], resid: Tensor) -> Tensor:
+    """A chain that reads each token by itself; of a long clip on a CPU some tokens at a time."""
+    parts = -(-resid.shape[1] // MLP_ROWS) if resid.device.type == "cpu" else 1
+    if parts <= 1:
+        return _chain(modules, resid)
+    return torch.cat([_chain(modules, some) for some in resid.tensor_split(parts, dim=1)], dim=1)
 
 
 def _attention_at(chain: list[nn.Module], parts: AttentionParts, resid: Tensor, rows: slice) -> Tensor:
@@ -242,7 +256,7 @@ def _heads(chain: list[nn.Module], parts: AttentionParts) -> Heads:
 
     def mix(reading: Tensor, read: Tensor, rows: slice) -> Tensor:
         q, k = queries_and_keys(reading, rows)
-        return scaled_dot_product_attention(q, k, values(read))
+        return scaled_dot_product_attention(together(q), together(k), together(values(read)))
 
     weight = output.weight.detach()
     return Heads(

@@ -4,10 +4,12 @@ python -c "from circuit_claims.report.reading import read; read('reports/latest.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from circuit_claims.judge.claim import Outcome
 from circuit_claims.report.schema import NAME, VERSION
@@ -20,6 +22,10 @@ class ReportError(Exception):
     """A report cannot be read; the message names the file, what is wrong and what to do."""
 
 
+class _NoNumberError(Exception):
+    """What stands where a number has to be: `NaN`, `-Infinity`, `1e999`."""
+
+
 def read(path: Path) -> dict[str, Any]:
     """Read a report and check that it is one; it comes back in the current version.
 
@@ -27,7 +33,8 @@ def read(path: Path) -> dict[str, Any]:
         ReportError: missing, cut short, another schema, a newer version, or not as the schema has it.
     """
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        report = json.loads(text, parse_float=_finite, parse_constant=_no_number)
     except FileNotFoundError:
         raise ReportError(f"{path}: there is no such report; `pytest claims/` writes one") from None
     except (OSError, UnicodeDecodeError) as fault:
@@ -36,6 +43,10 @@ def read(path: Path) -> dict[str, Any]:
         raise ReportError(
             f"{path}:{fault.lineno}: not JSON ({fault.msg}): it may be cut short; run `pytest claims/` again"
         ) from None
+    except _NoNumberError as fault:
+        found = re.search(rf"[:,\[]\s*{re.escape(str(fault))}", text)
+        line = text.count("\n", 0, found.end()) + 1 if found else 1
+        raise ReportError(f"{path}:{line}: {fault} is no number; run `pytest claims/` again") from None
     except RecursionError:
         raise ReportError(f"{path}: nested too deeply to be a report") from None
     if not isinstance(report, dict) or report.get("schema") != NAME:
@@ -58,6 +69,15 @@ def read(path: Path) -> dict[str, Any]:
     return whole
 
 
+def _finite(written: str) -> float:
+    number = float(written)
+    return number if isfinite(number) else _no_number(written)
+
+
+def _no_number(written: str) -> NoReturn:
+    raise _NoNumberError(written)
+
+
 def _refuse_unknown_verdicts(path: Path, report: Mapping[str, Any]) -> None:
     claims = report.get("claims")
     if not isinstance(claims, list) or not all(isinstance(entry, dict) for entry in claims):
@@ -77,6 +97,12 @@ def _refuse_what_the_schema_does(path: Path, report: Mapping[str, Any]) -> None:
     if fault is not None:
         message = fault.message if len(fault.message) <= _LONGEST else f"{fault.message[:_LONGEST]}…"
         raise ReportError(f"{path}: at {fault.json_path}: {message}; run `pytest claims/` again")
+    for place, entry in enumerate(report["claims"]):
+        if entry["key"] != (own := f"{entry['claim']}/{entry['kind']}"):
+            raise ReportError(
+                f"{path}: at $.claims[{place}].key: {entry['key']!r}, but it is {own!r} by its claim and "
+                "kind; run `pytest claims/` again"
+            )
 
 
 def schema() -> dict[str, Any]:

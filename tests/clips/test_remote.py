@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from drawn_clips import drawn, encode
-from hub import COMMIT, Hub, hub
+from hub import COMMIT, NOWHERE, Hub, hub, reach
 
 from circuit_claims.cli import USAGE, main
 from circuit_claims.clips.errors import ManifestError
@@ -15,17 +15,7 @@ from circuit_claims.clips.pairs import load_pairs, verify_hashes
 from circuit_claims.clips.paper import GUTTER, SAMPLING, STRIKE, paper_manifest
 from circuit_claims.clips.remote import RemoteClip, RemoteError, pinned, split
 
-NOWHERE = "http://127.0.0.1:9"
 CLIP = "hf://datasets/someone/clips/putts/one.mp4"
-
-
-def reach(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Make the hub's own library look for the hub there."""
-    from huggingface_hub import constants
-
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "ENDPOINT", url)
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """Records: what is written is read back, a person's words stay, and a broken file is refused by name."""
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuit_claims.judge.claim import Outcome
+from circuit_claims.judge.claim import Kind, Outcome
 from circuit_claims.judge.record import (
     Drift,
     Entry,
@@ -77,6 +78,7 @@ def test_reading_finds_claims_and_their_parts(path):
 
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
+keys = st.builds("{}/{}".format, words, st.sampled_from([str(kind) for kind in Kind]))
 six_digits = st.floats(-1e6, 1e6).map(lambda x: float(f"{x:.6g}"))
 entries = st.builds(
     Entry,
@@ -90,7 +92,7 @@ entries = st.builds(
 
 @settings(max_examples=min(50, settings.default.max_examples))
 @given(
-    claims=st.dictionaries(words, st.tuples(entries, st.dictionaries(words, entries, max_size=3)), max_size=4)
+    claims=st.dictionaries(keys, st.tuples(entries, st.dictionaries(words, entries, max_size=3)), max_size=4)
 )
 def test_what_is_written_is_read_back(claims, tmp_path_factory):
     path = tmp_path_factory.mktemp("records") / "organism.toml"
@@ -184,25 +186,45 @@ def test_a_failed_write_leaves_the_old_file_whole(path, monkeypatch):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('verdict = "supported"\n', 'verdict = "suppo', r"not TOML: .*line 22.*; mend that line or restore"),
-        ("schema = 1", "schema = 2", r"schema 2, but this version reads 1; upgrade circuit-claims"),
-        ("schema = 1", "schema = 0", r"schema 0, but this version reads 1; write it anew"),
-        ("schema = 1", "", r"schema None, but this version reads 1; write it anew"),
-        ("clips =", "clip =", r"the record has an unknown key 'clip'; did you mean 'clips'\?"),
-        ("bound =", "bounds =", r"mlp-42/means has an unknown key 'bounds'; did you mean 'bound'\?"),
-        ("bound =", "zzz =", r"unknown key 'zzz'; known are bound, changed, estimate, first, parts"),
-        ('"refuted"', '"refused"', r"mlp-42/means has the verdict 'refused'; known are 'supported', "),
-        ('verdict = "refuted"\n', "", r"mlp-42/means has the verdict None; known are"),
+        ('verdict = "supported"\n', 'verdict = "suppo', r" not TOML: .*line 22.*; mend that line or restore"),
+        ("schema = 1", "schema = 2", r":2: schema 2, but this version reads 1; upgrade circuit-claims"),
+        ("schema = 1", "schema = 0", r":2: schema 0, but this version reads 1; write it anew"),
+        ("schema = 1", "", r":1: schema None, but this version reads 1; write it anew"),
+        ("clips =", "clip =", r":4: the record has an unknown key 'clip'; did you mean 'clips'\?"),
+        ("bound =", "bounds =", r":14: mlp-42/means has an unknown key 'bounds'; did you mean 'bound'\?"),
+        ("bound =", "zzz =", r":14: .*unknown key 'zzz'; known are bound, changed, estimate, first, parts"),
+        ('"refuted"', '"refused"', r":11: mlp-42/means has the verdict 'refused'; known are 'supported', "),
+        ('verdict = "refuted"\n', "", r":10: mlp-42/means has the verdict None; known are"),
         (
             "{ verdict",
             "{ verdikt",
-            r"mlp-42/means layer=4 has an unknown key 'verdikt'; did you mean 'verdict'",
+            r":19: mlp-42/means layer=4 has an unknown key 'verdikt'; did you mean 'verdict'",
         ),
-        ("0.5123", '"half"', r"mlp-42/means has estimate = 'half', which is not a number"),
-        ("0.005", "true", r"mlp-42/means has tolerance = True, which is not a number"),
-        ("0.61", "[0.61]", r"mlp-42/means layer=4 has estimate = \[0.61\], which is not a number"),
-        ('[noted]\ntorch = "2.13.0"', 'noted = "2.13.0"', r"'claims' and 'noted' have to be tables"),
-        ('{ verdict = "supported", estimate = 0.61 }', "0.61", r"layer=4 has to be a table with a verdict"),
+        ("0.5123", '"half"', r":13: mlp-42/means has estimate = 'half', which is not a number"),
+        ("0.005", "true", r":15: mlp-42/means has tolerance = True, which is not a number"),
+        ("0.61", "[0.61]", r":19: mlp-42/means layer=4 has estimate = \[0.61\], which is not a number"),
+        ('[noted]\ntorch = "2.13.0"', 'noted = "2.13.0"', r":6: 'claims' and 'noted' have to be tables"),
+        (
+            '{ verdict = "supported", estimate = 0.61 }',
+            "0.61",
+            r":19: mlp-42/means layer=4 has to be a table with a verdict",
+        ),
+        (
+            "tolerance = 0.005",
+            "tolerance = -0.005",
+            r":15: mlp-42/means has tolerance = -0.005; it is a dist",
+        ),
+        ('"attn-37/reproduces"', '"attn-37/reproduce"', r":21: .*is no claim; did you mean 'reproduces'\?"),
+        (
+            '"attn-37/reproduces"',
+            '"attn-37"',
+            r":21: .*'attn-37'\] is no claim; a key is ID/KIND, and the kinds",
+        ),
+        (
+            '{ verdict = "supported",',
+            '{ parts = {}, verdict = "supported",',
+            r":19: .*unknown key 'parts'; known",
+        ),
     ],
 )
 def test_a_malformed_record_is_refused_with_the_file_and_what_to_do(path, old, new, said):
@@ -210,7 +232,7 @@ def test_a_malformed_record_is_refused_with_the_file_and_what_to_do(path, old, n
     path.write_text(WRITTEN.replace(old, new, 1))
     with pytest.raises(RecordError, match=said) as refused:
         read_record(path)
-    assert str(refused.value).startswith(f"{path}: ")
+    assert str(refused.value).startswith(f"{path}:")
     assert "\n" not in str(refused.value)
 
 
@@ -259,7 +281,7 @@ def test_a_record_cut_anywhere_is_read_or_refused_but_never_crashes(cut, tmp_pat
         said = f"{read_record(path).path}: read"
     except RecordError as refused:
         said = str(refused)
-    assert said.startswith(f"{path}: ")
+    assert re.match(re.escape(str(path)) + r"(:\d+)?: ", said)
 
 
 # Names --------------------------------------------------------------------------------------------------

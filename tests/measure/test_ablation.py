@@ -27,8 +27,9 @@ from tiny_vivit import build_vivit
 from torch import Tensor
 
 from circuit_claims.measure.ablation import StandIn, ablate_each, ablate_together, mean, resample, zero
+from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError
-from circuit_claims.measure.margin import margins, rounded, run_on
+from circuit_claims.measure.margin import margins, run_on
 from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.residual import run
 from circuit_claims.models.sites import attn_out, mlp_out
@@ -93,7 +94,7 @@ def test_groups_are_ablated_in_runs_of_their_own() -> None:
 def test_a_margin_is_over_the_next_label() -> None:
     logits = torch.tensor([[3.0, 5.0, 4.0], [9.0, 1.0, 1.0]])
     assert margins(logits, 1).tolist() == [1.0, -8.0]
-    assert rounded(1234.56789) == 1234.568
+    assert digits(1234.56789) == 1234.568
 
 
 CONFIGS = st.fixed_dictionaries(

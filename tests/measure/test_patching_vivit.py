@@ -15,7 +15,9 @@ from torch import Tensor
 
 from circuit_claims.measure.patching import norms_between, patch, sweep
 from circuit_claims.measure.recovery import METRICS, Norms
+from circuit_claims.models import vivit
 from circuit_claims.models.load import ModelSource, load
+from circuit_claims.models.precision import in_bfloat16
 from circuit_claims.models.residual import CLS_ROW
 from circuit_claims.models.sites import Site, attn_out, mlp_out, resid_post
 
@@ -100,6 +102,43 @@ def test_a_sweep_is_one_hooked_forward_for_every_site(config: Any, seed: int, ma
                 torch.tensor(found.patches[site.key].logits), logits[0], rtol=1e-4, atol=1e-5
             )
         assert "tokens" not in narrow[site]
+
+
+@settings(deadline=None, max_examples=10)
+@given(config=CONFIGS, seed=st.integers(0, 2**16), rows=st.integers(1, 20))
+def test_a_long_clip_goes_through_an_mlp_in_parts(config: Any, seed: int, rows: int) -> None:
+    hf_model = build_vivit(seed, **config)
+    model = load(ModelSource(name="tiny", build=lambda: hf_model, build_fingerprint="tiny"))
+    resid = torch.randn(2, model.n_tokens, model.d_model, generator=torch.Generator().manual_seed(seed))
+    for write in model.writes:
+        if not write.mixes_tokens:
+            with torch.inference_mode():
+                whole = write(resid)
+                with pytest.MonkeyPatch.context() as patched:
+                    patched.setattr(vivit, "MLP_ROWS", rows)
+                    parts = write(resid)
+            assert parts.shape == whole.shape
+            assert torch.allclose(parts, whole, rtol=1e-5, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=10)
+@given(config=CONFIGS, seed=st.integers(0, 2**16), swapped=st.booleans())
+def test_bfloat16_is_near_the_plain_way_in_both_directions(config: Any, seed: int, swapped: bool) -> None:
+    """Near: eight bits of each write are kept, so that a stream is out by a hundredth of itself at most."""
+    hf_model = build_vivit(seed, **config)
+    model = load(ModelSource(name="tiny", build=lambda: hf_model, build_fingerprint="tiny"))
+    shape = (2, model.frames, 3, model.image_size, model.image_size)
+    both = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    donor, recipient = both.flip(0) if swapped else both
+    reduced = sweep(in_bfloat16(model), donor, recipient, tokens=False)
+    _, donor_last, writes = plainly(hf_model, donor)
+    _, own_last, _ = plainly(hf_model, recipient)
+    for write in model.writes:
+        _, last, _ = plainly(hf_model, recipient, write.site, writes[write.site])
+        exact = norms_between(last[:, 0], donor_last[:, 0], own_last[:, 0])
+        off = 0.02 * float(own_last[:, 0].norm() + donor_last[:, 0].norm())
+        assert abs(reduced[write.site]["cls"].d - exact.d) <= off
+        assert abs(reduced[write.site]["cls"].D - exact.D) <= off
 
 
 def test_a_patch_at_cls_is_one_hooked_forward(clips: Any) -> None:

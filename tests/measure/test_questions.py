@@ -321,3 +321,42 @@ def test_a_control_without_its_other_clip_loads_nothing(on: Ask, monkeypatch: py
     params = {"control": "third video", "layers": [0, 2], "tokens": False}
     with pytest.raises(NotApplicable, match="needs another pair of its action, and the set has none"):
         one.measured("per_pair.sweep", "outcome", params)
+
+
+def test_the_best_screened_head_is_among_all_heads_patched(on: Ask) -> None:
+    circuit = on(3)
+    n = 3 * circuit.facts.n_heads
+    every = {head: circuit.head_recovery(*head) for head in circuit.swept_heads()}
+    exhaustive = circuit.leading_head_recovery(n)
+    for at, pair in enumerate(exhaustive.pairs):
+        best = max(sample.values[sample.pairs.index(pair)] for sample in every.values())
+        assert exhaustive.values[at] >= best - 1e-5
+    screened, error = circuit.leading_head_recovery(2), circuit.screening_error(2)
+    assert screened.pairs == error.pairs == exhaustive.pairs
+    assert all(one <= best + 1e-5 for one, best in zip(screened.values, exhaustive.values, strict=True))
+    assert f"the first 2 of {n} heads exact; first order is off by" in screened.experiment["screen"]
+    assert f"{100 * max(error.values):.2g} at most" in screened.experiment["screen"]
+    assert screened.figure is not None
+    assert 2 <= len(screened.figure["bars"]) <= 4
+
+
+def test_the_best_screened_token_recovers_what_the_report_says(on: Ask) -> None:
+    found = on(3).leading_token_recovery(mlp_out(0), 3)
+    assert len(found.values) == 2
+    assert found.experiment["patch"] == "mlp_out 0 at one token of all, success -> failure"
+    assert "the first 3 tokens exact; first order is off by" in found.experiment["screen"]
+
+
+@pytest.mark.parametrize("top", [0, 10_000])
+def test_more_heads_than_there_are_cannot_be_screened(on: Ask, top: int) -> None:
+    with pytest.raises(NotApplicable, match="heads, and"):
+        on(3).leading_head_recovery(top)
+
+
+def test_a_pair_without_an_outcome_has_no_screen(on: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    circuit = on(3)
+    monkeypatch.setattr(type(circuit._assay), "success", lambda self, pair: self.failure(pair).clone())
+    found = circuit.leading_head_recovery(1)
+    assert found.values == ()
+    assert all("does not differ" in why for why in found.undefined.values())
+    assert "no pair has anything to recover" in found.experiment["screen"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from integer_toy import DONOR, RECIPIENT, integer_toy
 
+from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.heads import sweep_heads
-from circuit_claims.measure.patching import sweep
-from circuit_claims.measure.recovery import UndefinedRecovery, projection
-from circuit_claims.measure.screening import screen, screened_heads
+from circuit_claims.measure.patching import patch, sweep
+from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
+from circuit_claims.measure.runs import batch_plan
+from circuit_claims.measure.screening import screen, screened_heads, screened_tokens
 from circuit_claims.models.residual import ResidualModel, walk
 from circuit_claims.models.sites import mlp_out
 
@@ -91,3 +93,75 @@ def test_clips_that_are_the_same_have_nothing_to_screen(tiny: Any, clips: Any) -
     donor, _ = clips(model)
     with pytest.raises(UndefinedRecovery, match="does not differ"):
         screen(model, donor, donor.clone())
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    layers=st.integers(1, 3),
+    heads=st.sampled_from([1, 2, 4]),
+    seed=st.integers(0, 20),
+    top=st.integers(1, 6),
+    room=st.sampled_from([0, 1, 1000]),
+)
+def test_along_the_runs_of_a_screen_the_patches_are_those_of_the_sweeps(
+    tiny: Any, clips: Any, layers: int, heads: int, seed: int, top: int, room: int
+) -> None:
+    model = tiny(seed, num_hidden_layers=layers, num_attention_heads=heads)
+    donor, recipient = clips(model, seed)
+    stream = 4 * model.n_tokens * model.d_model
+    least = max(6 + 12 * batch_plan(model) + 1, 24 * layers)
+    model = replace(model, memory=(least + room) * stream)
+    found = screened_heads(model, donor, recipient, top, writes=True)
+    writes, exact = (
+        sweep(model, donor, recipient, tokens=False),
+        sweep_heads(model, donor, recipient, found.exact),
+    )
+    assert found.writes is not None
+    assert found.writes.patches.keys() == writes.patches.keys()
+    assert len(found.exact) == min(top, layers * heads)
+    for key, one in writes.patches.items():
+        assert found.writes.patches[key].norms.keys() == one.norms.keys()
+        assert_same(found.writes.patches[key].norms["summary"], one.norms["summary"])
+    for head, norms in exact.items():
+        assert_same(found.exact[head], norms)
+
+
+def assert_same(found: Norms, expected: Norms) -> None:
+    """Within float32's rounding of a summary, whose numbers are about 1."""
+    size = max(expected.D, 0.1)
+    for name, value in asdict(found).items():
+        unit = size * size if name == "dot" else size
+        assert abs(value - asdict(expected)[name]) <= 1e-4 * unit, name
+
+
+def test_a_budget_that_is_too_small_says_what_would_do(tiny: Any, clips: Any) -> None:
+    model = tiny(num_hidden_layers=2)
+    donor, recipient = clips(model)
+    with pytest.raises(MeasurementError, match=r"--circuit-memory 1MiB is the least"):
+        screen(replace(model, memory=1000), donor, recipient)
+    screen(replace(model, memory=2**20), donor, recipient)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(layers=st.integers(1, 3), seed=st.integers(0, 20), top=st.integers(1, 20), data=st.data())
+def test_tokens_are_patched_one_at_a_time(
+    tiny: Any, clips: Any, layers: int, seed: int, top: int, data: Any
+) -> None:
+    model = tiny(seed, num_hidden_layers=layers)
+    donor, recipient = clips(model, seed)
+    site = data.draw(st.sampled_from([write.site for write in model.writes]))
+    found = screened_tokens(model, donor, recipient, site, top)
+    reached = 1 if site.layer == layers - 1 else model.n_tokens
+    assert len(found.exact) == min(top, reached)
+    for token, norms in found.exact.items():
+        by_hand = patch(model, donor, recipient, [site], rows=slice(token, token + 1))
+        assert_same(norms, by_hand.norms["summary"])
+    least = min(abs(float(found.first_order[token])) for token in found.exact)
+    others = set(range(model.n_tokens)) - set(found.exact)
+    assert all(abs(float(found.first_order[token])) <= least for token in others)
+
+
+def test_tokens_of_what_is_no_write_cannot_be_screened(tiny: Any, clips: Any) -> None:
+    model = tiny(num_hidden_layers=1)
+    with pytest.raises(MeasurementError, match="no write mlp_out 7"):
+        screened_tokens(model, *clips(model), mlp_out(7), 1)

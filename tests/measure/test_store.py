@@ -310,3 +310,32 @@ def test_versions_are_those_of_the_libraries_behind_a_number() -> None:
     assert found["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     assert found["transformers"] == transformers.__version__
     assert set(found) == {"torch", "transformers", "decord2", "numpy"}
+
+
+FULL_DISK = """
+import json, resource, sys
+from circuit_claims.measure.store import Store
+store = Store(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+long = ["so long that it does not fit"] * 1000
+store.put({"of": "old"}, long)
+measured = store.once({"of": "new"}, lambda: long)
+print(json.dumps({"same": measured == long, "problems": store.problems}))
+"""
+
+
+def test_a_full_disk_loses_nothing_that_was_there_and_stops_nothing(tmp_path):
+    """The limit on a file's size makes the kernel refuse a write halfway, as a full disk does."""
+    store = Store(tmp_path / "store")
+    store.put({"of": "old"}, ["short"])
+    before = {path.name: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(store.folder)], capture_output=True, text=True, check=True
+    )
+    told = json.loads(done.stdout)
+    assert told["same"], "what was measured is judged all the same"
+    assert len(told["problems"]) == 2
+    assert all("not kept" in sentence and "free space" in sentence for sentence in told["problems"])
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert store.get({"of": "old"}) == ["short"]

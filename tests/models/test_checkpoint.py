@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hub import NOWHERE, reach
 
 from circuit_claims.models.checkpoint import fingerprint, locate
 from circuit_claims.models.source import ModelError, ModelSource, parse_source
@@ -23,7 +24,7 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    reach(monkeypatch, NOWHERE)
     return tmp_path / "hub"
 
 

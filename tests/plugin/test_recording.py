@@ -152,9 +152,35 @@ def test_a_record_that_cannot_be_read_is_refused_before_anything_is_judged(claim
     path = claims.record(broken := '[claims."supported/reproduces"]\nverdikt = "supported"\n')
     result = claims.run(*how)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: *paper.toml: *unknown key 'verdikt'; did you mean 'verdict'?"])
+    result.stderr.fnmatch_lines(["ERROR: *paper.toml:*: *unknown key 'verdikt'; did you mean 'verdict'?"])
     result.stdout.no_fnmatch_line("*test_claims.py .*")
     assert path.read_text().endswith(broken)
+    assert not claims.reports.exists()
+
+
+FAULTS = {
+    "cut short": (
+        'verdict = "supported"',
+        'verdict = "supp',
+        "*not TOML: *line *; mend that line or restore*",
+    ),
+    "newer": ("schema = 1", "schema = 2", ":*: schema 2, but this version reads 1; upgrade circuit-claims"),
+    "unknown id": ("d/reproduces", "d/reproduced", ":*: *is no claim; did you mean 'reproduces'?"),
+    "unknown verdict": ('"supported"', '"fine"', ":*: *has the verdict 'fine'; known are 'supported', *"),
+    "nonsense": ("tolerance = 0.1", "tolerance = -0.1", ":*: *tolerance = -0.1; it is a distance, 0 or more"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_record_that_cannot_be_is_refused_with_file_line_and_hint(claims, fault):
+    old, new, said = FAULTS[fault]
+    claims.each_ends_in("supported")
+    path = claims.record('[claims."supported/reproduces"]\nverdict = "supported"\ntolerance = 0.1\n')
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    result = claims.run()
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"ERROR: *paper.toml{said}"])
     assert not claims.reports.exists()
 
 

@@ -81,7 +81,7 @@ def test_an_option_that_cannot_be(on_models, option):
     result.stderr.fnmatch_lines([f"*{option.split('=')[0]}: *"])
 
 
-@pytest.mark.parametrize("fault", ["model", "manifest", "frames", "record"])
+@pytest.mark.parametrize("fault", ["model", "manifest", "frames", "record", "broken record", "broken run"])
 def test_nothing_heavy_is_imported_to_refuse(on_models, tmp_path, fault):
     (on_models.folder / "conftest.py").write_text(TELLS_MODULES)
     args = on_models.options()
@@ -92,8 +92,14 @@ def test_nothing_heavy_is_imported_to_refuse(on_models, tmp_path, fault):
     elif fault == "frames":
         manifest = broken_manifest(on_models.world, tmp_path / "clips", "frames = 8", "frames = 9")
         args[1] = f"--circuit-pairs={manifest}"
-    else:
+    elif fault == "record":
         args.append("--circuit-record=missing.toml")
+    elif fault == "broken record":
+        (tmp_path / "broken.toml").write_text('schema = 1\n[claims."a/means"]\nverdict = "fi')
+        args.append(f"--circuit-record={tmp_path / 'broken.toml'}")
+    else:
+        (tmp_path / "run.json").write_text('{"schema": "circuit-claims/report", "version": 2, "cla')
+        args = [f"--circuit-rejudge={tmp_path / 'run.json'}"]
     refused(on_models, *args, run=on_models.spawn)
     imported = set((on_models.pytester.path / "modules.txt").read_text().split())
     assert imported & HEAVY == set()
@@ -119,3 +125,15 @@ def test_a_model_that_breaks_only_when_it_is_loaded_is_an_error_of_its_claims(on
     assert "its model_type is 'vivid'" in entry["sentence"]
     result.stdout.fnmatch_lines(["growth/reproduces: ERROR"])
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there(on_models, monkeypatch, device):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    line = refused(on_models, *on_models.options(), f"--circuit-device={device}")
+    assert re.search(
+        f"--circuit-device {device}: torch finds none here .* --circuit-device auto or cpu", line
+    )

@@ -190,7 +190,9 @@ def test_two_models_of_one_report_need_no_second_file(files, capsys):
     assert "give a second report" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"schema": "other"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"schema": "other"}', '{"schema": "circuit-claims/report", "version": 99}']
+)
 def test_what_is_no_report_is_refused(tmp_path: Path, capsys, text):
     path = tmp_path / "a.json"
     path.write_text(text)

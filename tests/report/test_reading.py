@@ -47,12 +47,17 @@ def spoilt(change):
         (lambda r: r["run"].pop("seed"), r"at \$.run: 'seed' is a required property"),
         (lambda r: r.update(models="organism"), r"at \$.models: 'organism' is not of type 'array'"),
         (lambda r: r["claims"][0]["figures"].append({"kind": "pie"}), r"at \$.claims\[0\].figures\[0\]"),
+        (lambda r: r["claims"][0].update(key="mlp-42"), r"at \$.claims\[0\].key: 'mlp-42' does not match"),
+        (
+            lambda r: r["claims"][0].update(claim="another"),
+            r"at \$.claims\[0\].key: '.*', but it is 'another/",
+        ),
         (
             lambda r: r["claims"][0]["parts"].append({"part": "x", "verdict": "maybe"}),
             r"at \$.claims\[0\].parts",
         ),
     ],
-    ids=["no n", "no text", "no seed", "no list", "no such figure", "part"],
+    ids=["no n", "no text", "no seed", "no list", "no such figure", "no key", "other key", "part"],
 )
 def test_what_the_schema_does_not_allow_is_refused_with_its_place(tmp_path, change, said):
     path = tmp_path / "run.json"
@@ -77,3 +82,15 @@ def test_a_report_nested_without_end_is_refused(tmp_path):
     path.write_text("[" * 100_000)
     with pytest.raises(ReportError, match="nested too deeply"):
         read(path)
+
+
+@pytest.mark.parametrize("bad", ["NaN", "Infinity", "-Infinity", "1e999", "-1e400"])
+def test_what_is_no_number_is_refused_with_its_line(tmp_path, bad):
+    path = tmp_path / "run.json"
+    text = json.dumps(a_report(), indent=1)
+    first = next(line for line in text.splitlines() if line.strip().startswith('"value": 0.'))
+    path.write_text(text.replace(first, f' "value": {bad},', 1))
+    line = text.splitlines().index(first) + 1
+    with pytest.raises(ReportError) as refused:
+        read(path)
+    assert str(refused.value) == f"{path}:{line}: {bad} is no number; run `pytest claims/` again"
