@@ -78,8 +78,9 @@ mutation: $(STAMP) ## mutants of judge/ and recovery.py; starts where it stopped
 
 bench: $(STAMP) ## one pair swept in five ways, side by side, and docs/benchmarks.md (half an hour; BENCH_FRAMES=32 for the paper's clips)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	$(BIN)/python -m pytest benchmarks --benchmark-disable-gc --bench-frames $(BENCH_FRAMES) --bench-write docs/benchmarks.md -q $(ARGS)
+	$(BIN)/python -m pytest benchmarks --benchmark-disable-gc --bench-frames $(BENCH_FRAMES) --bench-write $(BENCH_PAGE) -q $(ARGS)
 BENCH_FRAMES ?= 8
+BENCH_PAGE = docs/benchmarks$(if $(filter-out 8,$(BENCH_FRAMES)),-$(BENCH_FRAMES)-frames).md
 
 SAMPLE := --circuit-model organism --circuit-model organism-outcome --circuit-model planted:paper-like
 MATRIX := 4.56.2 5.4.0 5.23.0

@@ -107,7 +107,12 @@ def scaling_rows(bench: Bench) -> Iterator[tuple[str, ...]]:
 
 def write(bench: Bench, target: Path) -> None:
     """The tables as Markdown, and the plot of the costs beside it."""
-    text = ["# Benchmarks", "", f"Written by `make bench`. {machine(bench)}.", ""]
+    text = [
+        f"# What a sweep costs: {bench.settings['frames']} frames",
+        "",
+        f"Written by `make bench`. {machine(bench)}.",
+        "",
+    ]
     text += ["One pair, every attention and MLP write patched alone, read at the summary:", ""]
     text += _markdown(SWEEP, sweep_rows(bench))
     text += [""] + [f"{METHODS[method]}: left out ({why})." for method, why in bench.skipped.items()]
