@@ -15,8 +15,9 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from circuit_claims.judge.record import Record, read_record
 from circuit_claims.organisms.changes import (
@@ -31,6 +32,11 @@ from circuit_claims.organisms.changes import (
     write,
 )
 from circuit_claims.recording import ELSEWHERE as WIDER
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuit_claims.models.source import ModelSource
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ("claims/test_0_calibration.py", "claims/test_1_setting.py", "claims/test_2_amplification.py",
@@ -141,24 +147,30 @@ def _whole(report: Path) -> bool:
 
 def logits_moved(case: Case, folder: Path) -> float:
     """How far the logits of the clips lie from the embedded model's, relative to their spread over clips."""
-    import torch
-
-    from circuit_claims.clips.pairs import load_pairs
-    from circuit_claims.models.load import load, parse_source
-    from circuit_claims.models.residual import run
+    from circuit_claims.models.source import parse_source
     from circuit_claims.organisms.registry import pairs_of, resolve
 
-    def logits(model: Any, pairs: Path) -> torch.Tensor:
-        clips = labelled(model, load_pairs(pairs))
-        return torch.stack([run(model, pixels[None]).logits[0] for pixels, _ in clips])
-
-    torch.set_num_threads(1)
     source = resolve(BASE)
     own = pairs_of(source)
     changed = parse_source(str((folder / case.name / BASE).resolve()))
-    before = logits(load(source), own)
-    after = logits(load(changed), manifest(case.change, folder / case.name / "clips") or own)
+    before = _logits(source, own)
+    after = _logits(changed, manifest(case.change, folder / case.name / "clips") or own)
     return float((after - before).norm() / (before - before.mean(dim=0)).norm())
+
+
+@cache
+def _logits(source: ModelSource, pairs: Path) -> Tensor:
+    """The logits of all clips of the outcome pairs, `[clip, label]`."""
+    import torch
+
+    from circuit_claims.clips.pairs import load_pairs
+    from circuit_claims.models.load import load
+    from circuit_claims.models.residual import run
+
+    torch.set_num_threads(1)
+    model = load(source)
+    clips = labelled(model, load_pairs(pairs))
+    return torch.stack([run(model, pixels[None]).logits[0] for pixels, _ in clips])
 
 
 @dataclass(frozen=True)
