@@ -125,8 +125,11 @@ def write(bench: Bench, target: Path) -> None:
         "sustains that others use as well.",
     ]
     if bench.scaling:
-        text += ["", "What a sweep costs, in float32, 2 frames where nothing else is said. Each is timed", ""]
-        text[-1:] = ["between two sweeps of the first of its kind, and held against their mean:", ""]
+        text += [
+            "",
+            "What a sweep costs, in float32, 2 frames where nothing else is said. Each is timed between",
+        ]
+        text += ["two sweeps of the first of its kind, and held against their mean:", ""]
         text += [*_markdown(SCALING, scaling_rows(bench)), "", f"![The same as a plot]({target.stem}.svg)"]
         _plot(bench.scaling, target.with_suffix(".svg"))
     target.write_text("\n".join(text) + "\n", encoding="utf-8")
