@@ -20,9 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP) ## make the environment in .venv
 
-# ARGS="-n 0": in one process. Hypothesis, where it is installed, takes a second of every session to say that it had nothing to do
+# WORKERS share the measuring, and none is started where nothing is missing. ARGS="-n 0": in one process. Hypothesis, where it is installed, takes a second of every session to say that it had nothing to do
 claims: $(STAMP) ## judge the paper's claims on the embedded model (reports/latest.json)
-	$(BIN)/python -m pytest claims/ -p no:hypothesispytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest claims/ -p no:hypothesispytest -n auto --maxprocesses $(WORKERS) $(ARGS)
 
 test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 	$(BIN)/ruff check .
@@ -78,8 +78,9 @@ mutation: $(STAMP) ## mutants of judge/ and recovery.py; starts where it stopped
 
 bench: $(STAMP) ## one pair swept in five ways, side by side, and docs/benchmarks.md (half an hour; BENCH_FRAMES=32 for the paper's clips)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	$(BIN)/python -m pytest benchmarks --benchmark-disable-gc --bench-frames $(BENCH_FRAMES) --bench-write docs/benchmarks.md -q $(ARGS)
+	$(BIN)/python -m pytest benchmarks --benchmark-disable-gc --bench-frames $(BENCH_FRAMES) --bench-write $(BENCH_PAGE) -q $(ARGS)
 BENCH_FRAMES ?= 8
+BENCH_PAGE = docs/benchmarks$(if $(filter-out 8,$(BENCH_FRAMES)),-$(BENCH_FRAMES)-frames).md
 
 SAMPLE := --circuit-model organism --circuit-model organism-outcome --circuit-model planted:paper-like
 MATRIX := 4.56.2 5.4.0 5.23.0

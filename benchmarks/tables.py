@@ -92,22 +92,25 @@ def sweep_rows(bench: Bench) -> Iterator[tuple[str, ...]]:
 
 
 def scaling_rows(bench: Bench) -> Iterator[tuple[str, ...]]:
-    """A row for each case, held against the first of its kind."""
-    first: dict[str, float] = {}
+    """A row for each case, held against the first of its kind, timed just before and after it."""
     for case in bench.scaling:
-        base = first.setdefault(case["against"], case["seconds"])
         yield (
             case["against"],
             case["value"],
             f"{case['seconds']:.2f}",
-            f"{case['seconds'] / base:.2f}",
+            f"{case['seconds'] / case['first']:.2f}",
             f"{case['peak'] / 2**30:.2f} GiB",
         )
 
 
 def write(bench: Bench, target: Path) -> None:
     """The tables as Markdown, and the plot of the costs beside it."""
-    text = ["# Benchmarks", "", f"Written by `make bench`. {machine(bench)}.", ""]
+    text = [
+        f"# What a sweep costs: {bench.settings['frames']} frames",
+        "",
+        f"Written by `make bench`. {machine(bench)}.",
+        "",
+    ]
     text += ["One pair, every attention and MLP write patched alone, read at the summary:", ""]
     text += _markdown(SWEEP, sweep_rows(bench))
     text += [""] + [f"{METHODS[method]}: left out ({why})." for method, why in bench.skipped.items()]
@@ -122,7 +125,11 @@ def write(bench: Bench, target: Path) -> None:
         "sustains that others use as well.",
     ]
     if bench.scaling:
-        text += ["", "What a sweep costs, in float32, 2 frames where nothing else is said:", ""]
+        text += [
+            "",
+            "What a sweep costs, in float32, 2 frames where nothing else is said. Each is timed between",
+        ]
+        text += ["two sweeps of the first of its kind, and held against their mean:", ""]
         text += [*_markdown(SCALING, scaling_rows(bench)), "", f"![The same as a plot]({target.stem}.svg)"]
         _plot(bench.scaling, target.with_suffix(".svg"))
     target.write_text("\n".join(text) + "\n", encoding="utf-8")

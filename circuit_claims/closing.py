@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.counted import counted
 from circuit_claims.judge.claim import Outcome
+from circuit_claims.judge.counted import counted
 from circuit_claims.judge.ledger import Finding, Planned, Result, exit_status, settle, stale
 from circuit_claims.judge.record import Comparison, Drift
 from circuit_claims.recording import Destination, compared, coverage, why_not_written, write

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.counted import counted, told
 from circuit_claims.judge.claim import Outcome, Verdict
+from circuit_claims.judge.counted import counted, told
 from circuit_claims.judge.ledger import Planned, Result
 from circuit_claims.session import ClaimSession
 

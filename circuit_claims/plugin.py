@@ -50,6 +50,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Workers(config), "circuit_claims_workers")
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """``-n auto``: no workers where there is nothing for them to measure, else what xdist makes of it."""
+    from circuit_claims.options import Options
+    from circuit_claims.warm import is_warm
+
+    return 0 if is_warm(Options.of(config), _asked(config)) else None
+
+
+def _asked(config: pytest.Config) -> list[str]:
+    """The words that select tests; those of ``--circuit-*`` are in the options."""
+    option = config.option
+    deselected = getattr(option, "deselect", None) or []
+    return [*config.args, f"-k {option.keyword}", f"-m {option.markexpr}", *deselected]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The model is the outermost parameter, so that one model at a time is in memory."""
@@ -220,6 +236,7 @@ class _Book:
         self._config = config
         self._session = config.stash[SESSION]
         self._started = time.monotonic()
+        self._ran: set[str] = set()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -229,6 +246,7 @@ class _Book:
             self._session.lost_worker(str(report.longrepr))
         if report.when == "teardown":
             return
+        self._ran.add(report.nodeid)
         for name, value in getattr(report, "user_properties", ()):
             if name == PROPERTY:
                 self._session.take(json.loads(str(value)))
@@ -247,6 +265,11 @@ class _Book:
         if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and status:
             worse = exitstatus == pytest.ExitCode.TESTS_FAILED and status != 1
             session.exitstatus = exitstatus if worse else status
+        judged = {planned.nodeid for planned in self._session.planned}
+        if self._session.report and self._session.report["run"]["complete"] and self._ran == judged:
+            from circuit_claims.warm import note
+
+            note(self._session.options, _asked(self._config), judged)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._session.refused:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circuit_claims.counted import counted
 from circuit_claims.judge.claim import Outcome
+from circuit_claims.judge.counted import counted
 from circuit_claims.judge.ledger import Finding, Planned, record_entries
 from circuit_claims.judge.record import Drift, Record, RecordError, read_record, write_record
 

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.counted import counted
+from circuit_claims.judge.counted import counted
 from circuit_claims.judge.record import UPDATE, WHOLE, Record, read_record, record_path
 from circuit_claims.models.device import device_taken, require_device
 from circuit_claims.recording import (

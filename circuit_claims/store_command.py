@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.counted import counted
+from circuit_claims.judge.counted import counted
 
 if TYPE_CHECKING:
     from circuit_claims.measure.inventory import Entry

@@ -114,8 +114,8 @@ store = Store(sys.argv[1])
 bench = assay.Bench(store, SimpleNamespace())
 cold = assay.Assay(source, pairs, bench)
 for pair in cold.chosen("outcome"):
-    store.put(cold._key("per_pair.labels", {}, pair), {"success": 1, "failure": 1})
-found = assay.Assay(source, pairs, bench).measured("per_pair.labels", "outcome", {})
+    store.put(cold._key("jitter.says", {}, pair), {"success": {"label": 1}, "failure": {"label": 1}})
+found = assay.Assay(source, pairs, bench).measured("jitter.says", "outcome", {})
 assert len(found) == 32, len(found)
 heavy()
 """

@@ -7,7 +7,7 @@ A rule is shifted as a whole for the jitter control: the same spacing, some fram
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 Rule: TypeAlias = Literal["stride", "notebook"]
@@ -75,7 +75,7 @@ class Sampling:
 
     def as_dict(self) -> Mapping[str, str | int | None]:
         """Return the rule as plain data: what a store's key and a report hold."""
-        return asdict(self)
+        return dict(vars(self))
 
     def _stride(self) -> tuple[int, ...]:
         return tuple(range(self.start, self.start + self.frames * self.stride, self.stride))

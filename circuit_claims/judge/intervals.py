@@ -14,6 +14,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,22 +204,37 @@ def _strata(array: NDArray[np.float64], groups: Labels, clusters: Labels) -> tup
     for labels, name in ((groups, "groups"), (clusters, "clusters")):
         if labels is not None and len(labels) != len(array):
             raise ValueError(f"{name} has {len(labels)} labels for {len(array)} values: one a pair is needed")
-    units = np.array(units_of(clusters)) if clusters is not None else np.arange(len(array))
+    layout, n = _layout(
+        len(array), tuple(groups) if groups else None, None if clusters is None else tuple(clusters)
+    )
+    totals = [np.bincount(unit, weights=array[chosen]).astype(np.float64) for chosen, unit, _ in layout]
+    return [_Stratum(total, counts) for total, (_, _, counts) in zip(totals, layout, strict=True)], n
+
+
+Layout: TypeAlias = tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]
+"""A stratum: which pairs are in it, the unit of each of them, and how many pairs a unit has."""
+
+
+@lru_cache(maxsize=64)  # of the same few pair sets, as `_units`
+def _layout(
+    count: int, groups: tuple[Hashable, ...] | None, clusters: tuple[Hashable, ...] | None
+) -> tuple[tuple[Layout, ...], int]:
+    units = np.arange(count) if clusters is None else np.array(units_of(clusters))
     n = len(set(units.tolist()))
     code = {action: k for k, action in enumerate(dict.fromkeys(groups or ()))}
-    actions = np.array([code[action] for action in groups]) if groups else np.zeros(len(array), dtype=int)
+    actions = np.array([code[action] for action in groups]) if groups else np.zeros(count, dtype=int)
     shared = len(set(zip(actions.tolist(), units.tolist(), strict=True))) > n
-    by_action = [] if shared else [actions == action for action in np.unique(actions)]
-    strata = [_stratum(array[chosen], units[chosen]) for chosen in by_action]
-    if not strata or min(stratum.n for stratum in strata) < 2:
-        strata = [_stratum(array, units)]
+    strata = () if shared else tuple(_of(actions == action, units) for action in np.unique(actions))
+    if not strata or min(len(counts) for _, _, counts in strata) < 2:
+        strata = (_of(np.ones(count, dtype=bool), units),)
     return strata, n
 
 
-def _stratum(array: NDArray[np.float64], units: NDArray[np.int64]) -> _Stratum:
-    _, index = np.unique(units, return_inverse=True)
+def _of(chosen: NDArray[np.bool_], units: NDArray[np.int64]) -> Layout:
+    _, index = np.unique(units[chosen], return_inverse=True)
     counts = np.bincount(index).astype(np.float64)
-    return _Stratum(np.bincount(index, weights=array).astype(np.float64), counts)
+    counts.flags.writeable = False  # it is shared between all that ask of these pairs
+    return chosen, index, counts
 
 
 def _mean(strata: Sequence[_Stratum]) -> float:

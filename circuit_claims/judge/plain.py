@@ -24,7 +24,7 @@ from circuit_claims.judge.record import Comparison, Drift, Entry
 
 def to_plain(result: Result) -> dict[str, Any]:
     """A result as JSON data: it crosses processes and is written to the journal."""
-    plain: dict[str, Any] = _fields(result)
+    plain: dict[str, Any] = as_plain(result)
     seen = plain["evidence"]["positive"] if plain["evidence"] else ()
     for bounded in (plain["expectation"], plain["verdict"], *(control["expectation"] for control in seen)):
         for end in {"low", "high", "bound"} & set(bounded or ()):
@@ -33,16 +33,16 @@ def to_plain(result: Result) -> dict[str, Any]:
     return plain
 
 
-def _fields(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
     """As `dataclasses.asdict`, which copies every number with care, and that is most of what there is."""
     if value is None or isinstance(value, str | float | int):
         return value
     if isinstance(value, tuple | list):
-        return type(value)(_fields(inner) for inner in value)
+        return type(value)(as_plain(inner) for inner in value)
     if isinstance(value, Mapping):
-        return {key: _fields(inner) for key, inner in value.items()}
+        return {key: as_plain(inner) for key, inner in value.items()}
     if is_dataclass(value):
-        return {field.name: _fields(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
     return value
 
 

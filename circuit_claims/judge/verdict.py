@@ -11,7 +11,6 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.counted import counted
 from circuit_claims.judge.claim import (
     Claim,
     Control,
@@ -22,6 +21,7 @@ from circuit_claims.judge.claim import (
     Scope,
     Verdict,
 )
+from circuit_claims.judge.counted import counted
 from circuit_claims.judge.expectation import Expectation
 
 if TYPE_CHECKING:

@@ -36,6 +36,7 @@ from circuit_claims.measure.runs import (
     narrow_at,
     require_finite,
 )
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import EVERY_ROW, ResidualModel
 from circuit_claims.models.sites import Site, attn_out, mlp_out
 
@@ -131,7 +132,7 @@ def ablate_each(
         require_finite(model, "ablated run, logits", model.writes[-1].after, logits)
         label = int(clean[0].argmax())
         readout, _ = model.frozen_readout(resid)
-        direct = clean.double() + torch.cat(directs).double() @ readout.T
+        direct = float64(clean) + float64(torch.cat(directs)) @ readout.T
     ablated = zip(names, said(logits, label), said(direct, label), strict=True)
     return {
         "label": label,

@@ -14,10 +14,11 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.clips.pairs import Pair, PairKind, PairSet
+from circuit_claims.clips.pairs import ClipFile, Pair, PairKind, PairSet
 from circuit_claims.measure.code_hash import PACKAGE, code_hash
 from circuit_claims.measure.controls import require_clips
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.seen import Seen
 from circuit_claims.measure.store import Store, versions
 from circuit_claims.models.checkpoint import fingerprint
 from circuit_claims.models.precision import AGREEMENT, MEMORY, bfloat16_unit, in_bfloat16
@@ -85,6 +86,8 @@ class Assay:
         self._precision: tuple[str, str] | None = None
         self._measured: dict[str, dict[str, Any]] = {}
         self._pixels: dict[tuple[str, int], Tensor] = {}
+        self.seen = Seen()
+        """What is kept of preprocessed frames: shared by all that preprocess alike, in every window."""
 
     @property
     def name(self) -> str:
@@ -96,14 +99,15 @@ class Assay:
         other = Assay(source, self.pairs, self.bench)
         other._precision = self.precision()
         if (source.location, source.build) == (self.source.location, self.source.build):
-            other._pixels = self._pixels  # the same preprocessing of the same clips
+            # The same preprocessing of the same clips.
+            other._pixels, other.seen = self._pixels, self.seen
         return other
 
     def shifted(self, by: int) -> Assay:
         """The same model on the same pairs, both clips' windows moved by `by` source frames (jitter)."""
         moved = Assay(self.source, replace(self.pairs, sampling=self.pairs.sampling.shifted(by)), self.bench)
         moved._model, moved._facts, moved._fingerprint = self._model, self._facts, self._fingerprint
-        moved._precision, moved._reduced = self.precision(), self._reduced
+        moved._precision, moved._reduced, moved.seen = self.precision(), self._reduced, self.seen
         return moved
 
     def chosen(self, pairs: str) -> tuple[Pair, ...]:
@@ -292,20 +296,33 @@ class Assay:
         clip_file = pair.positive if positive else pair.negative
         key = (clip_file.key, self.pairs.sampling.start)
         if key not in self._pixels:
-            made = self.pixels(self.window(pair, positive))
+            made = self.moved(pair, positive, 0)
             while self._pixels and sum(p.nbytes for p in self._pixels.values()) + made.nbytes > PIXELS_KEPT:
                 self._pixels.pop(next(iter(self._pixels)))
             self._pixels[key] = made
         return self._pixels[key]
 
-    def window(self, pair: Pair, positive: bool, shift: int = 0) -> np.ndarray:
-        """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`; `shift` is in source frames."""
+    def moved(self, pair: Pair, positive: bool, by: int) -> Tensor:
+        """The pixels `[frame, 3, h, w]` of a clip's window moved by `by` source frames.
+
+        Raises SamplingError where it does not fit into the clip.
+        """
         clip = pair.positive if positive else pair.negative
         frames = self.bench.frames(clip.path)
+        chosen = self._indices(clip, len(frames), by)
+        return self.seen.window(clip.path, frames, chosen, self.pixels)
+
+    def window(self, pair: Pair, positive: bool) -> np.ndarray:
+        """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`."""
+        clip = pair.positive if positive else pair.negative
+        frames = self.bench.frames(clip.path)
+        chosen: np.ndarray = frames[list(self._indices(clip, len(frames)))]
+        return chosen
+
+    def _indices(self, clip: ClipFile, count: int, shift: int = 0) -> tuple[int, ...]:
         moved = shift + clip.start
         sampling = self.pairs.sampling.shifted(moved) if moved else self.pairs.sampling
-        chosen: np.ndarray = frames[list(sampling.indices(len(frames)))]
-        return chosen
+        return sampling.indices(count)
 
     def pixels(self, window: np.ndarray) -> Tensor:
         """What the model's preprocessing makes of frames uint8 `[frame, h, w, 3]`."""

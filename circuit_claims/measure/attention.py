@@ -112,8 +112,8 @@ def _maps(values: Tensor, grid: tuple[int, int, int]) -> NDArray[np.float64]:
 def pixels_of(assay: Assay, pair: Pair, control: str, positive: bool) -> Tensor:
     """One clip of a pair as a control of `controls.py` has it (or `ONE_FRAME`), `[frame, 3, h, w]`."""
     if control == ONE_FRAME:
-        window = assay.window(pair, positive)
-        return assay.pixels(window[[len(window) // 2] * len(window)])
+        pixels = assay.success(pair) if positive else assay.failure(pair)
+        return pixels[[len(pixels) // 2] * len(pixels)]
     roles = CONTROLS[control](assay, pair)
     return roles.donor if positive else roles.recipient
 

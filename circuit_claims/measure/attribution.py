@@ -24,6 +24,7 @@ from torch import Tensor
 from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.runs import clean_walk
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import CLS_ROW, Heads, ResidualModel, Write
 from circuit_claims.models.sites import Site, resid_pre
 
@@ -111,18 +112,18 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
     for write in model.writes:
         if write.mixes_tokens:
             parts, stream = _heads_of(model, write), read[write.site]
-            pattern = parts.pattern(stream, CLS_ROW)[0, :, 0].double()
+            pattern = float64(parts.pattern(stream, CLS_ROW)[0, :, 0])
             # Values along the row, without writing any: [head, d_head] . [head, token, d_head].
-            along = torch.einsum("hkd,d->hk", parts.output.double(), row)
-            read_along = torch.einsum("hk,htk->ht", along, parts.values(stream)[0].double())
-            shares = (pattern * read_along).cpu()
+            along = torch.einsum("hkd,d->hk", float64(parts.output), row)
+            read_along = torch.einsum("hk,htk->ht", along, float64(parts.values(stream)[0]))
+            shares = pattern * read_along
             heads[write.layer] += shares.sum(-1)
             sources += shares.sum(0)
-            biases[write.layer] += float(parts.bias.double() @ row)
+            biases[write.layer] += float(float64(parts.bias) @ row)
             attention[write.layer] = pattern
-            norms[write.layer] = stream[0].double().norm(dim=-1)
+            norms[write.layer] = float64(stream[0]).norm(dim=-1)
         else:
-            mlps[write.layer] += float(at_cls[write.site][0, 0].double() @ row)
+            mlps[write.layer] += float(float64(at_cls[write.site][0, 0]) @ row)
     lens = _read(model, [value for site, value in at_cls.items() if site.kind in ("resid_pre", "resid_post")])
     without = _read(model, [last[:, CLS_ROW] - at_cls[write.site] for write in model.writes])
     unfrozen = torch.zeros(model.n_layers, 2, dtype=torch.float64)
@@ -132,7 +133,7 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
         label=label,
         logit=float(logits[label]),
         constant=float(constants[label]),
-        embed=float(at_cls[resid_pre(0)][0, 0].double() @ row),
+        embed=float(float64(at_cls[resid_pre(0)][0, 0]) @ row),
         mlps=mlps,
         biases=biases,
         heads=heads,
@@ -142,7 +143,7 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
         unfrozen=unfrozen,
         token_map=None
         if model.classifier is None
-        else (last[0, 1:].double() @ model.classifier[label].double()).cpu(),
+        else float64(last[0, 1:]) @ float64(model.classifier[label]),
         attention=attention,
         norms=norms,
     )
@@ -150,7 +151,7 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
 
 def _read(model: ResidualModel, rows: list[Tensor]) -> Tensor:
     """The logits `[row, label]`, float64, that the readout gives CLS tokens `[1, 1, d_model]`."""
-    return model.readout(torch.cat(rows)).logits.double().cpu()
+    return float64(model.readout(torch.cat(rows)).logits)
 
 
 def _heads_of(model: ResidualModel, write: Write) -> Heads:

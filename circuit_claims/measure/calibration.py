@@ -22,6 +22,7 @@ from circuit_claims.measure.patching import patch, sweep
 from circuit_claims.measure.recovery import Norms
 from circuit_claims.measure.results import Patch
 from circuit_claims.measure.runs import clean_walk, last_stream
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import CLS_ROW, ResidualModel
 from circuit_claims.models.sites import Site, resid_post, resid_pre
 
@@ -109,7 +110,7 @@ def direct_shares(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: 
         ]
         last = torch.empty(0)
         for (site, donor), (_, recipient) in zip(*runs, strict=True):
-            last = (model.cls(donor).double() - model.cls(recipient).double())[0]
+            last = (float64(model.cls(donor)) - float64(model.cls(recipient)))[0]
             if site.is_write or site == resid_pre(0):
                 deltas[site] = last
     size = float(last @ last)

@@ -139,21 +139,25 @@ class Circuit(
 
         A window that does not fit into a pair's clips is left out of that pair's share.
         """
-        windows = [self._assay, *self._windows()]
-        tops_of = [window.measured("per_pair.labels", "outcome", {}) for window in windows]
+        own = self._assay.measured("per_pair.trace", "outcome", {"control": SUFFICIENCY})
+        moved = [window.measured("jitter.says", "outcome", {}) for window in self._windows()]
 
         def share(pair: Pair) -> float:
             wanted = self._label(pair)
-            tops = [tops[pair.name] for tops in tops_of if "outside" not in tops[pair.name]]
-            kept = [set(top.values()) == {wanted} for top in tops]
-            return kept.count(True) / len(kept)
+            here = own[pair.name]
+            tops = [{here["top_positive"], here["top_negative"]}]
+            for window in moved:
+                clips = window[pair.name].values()
+                if not any("outside" in clip for clip in clips):
+                    tops.append({clip["label"] for clip in clips})
+            return tops.count({wanted}) / len(tops)
 
         return self._sample(
             "windows in which both clips keep the right label",
             "fraction",
             "outcome",
             share,
-            {"readout": "top label", "windows": f"up to {len(windows)}, both clips moved together"},
+            {"readout": "top label", "windows": f"up to {1 + len(moved)}, both clips moved together"},
         )
 
     def _windows(self) -> Iterator[Assay]:

@@ -70,29 +70,25 @@ def _shuffled(assay: Assay, pair: Pair) -> Roles:
     """The frames of both clips in one shuffled order: the same pictures, no motion."""
     import numpy as np
 
-    success, failure = assay.window(pair, True), assay.window(pair, False)
+    success, failure = assay.success(pair), assay.failure(pair)
     order = np.random.default_rng(SHUFFLE_SEED).permutation(len(success))
-    return Roles(assay.pixels(success[order]), assay.pixels(failure[order]))
+    return Roles(success[order], failure[order])  # frames are preprocessed one by one
 
 
 def _reversed(assay: Assay, pair: Pair) -> Roles:
     """Both clips backwards: the outcome comes first."""
-    backwards = [
-        np_window[::-1].copy() for np_window in (assay.window(pair, True), assay.window(pair, False))
-    ]
-    return Roles(assay.pixels(backwards[0]), assay.pixels(backwards[1]))
+    return Roles(assay.success(pair).flip(0), assay.failure(pair).flip(0))
 
 
 def _reencoded(assay: Assay, pair: Pair) -> Roles:
     """The failure clip and a copy of it that went through a codec once more: what the codec alone changes."""
-    failure = assay.window(pair, False)
-    return Roles(assay.pixels(_through_codec(failure)), assay.pixels(failure))
+    copy = assay.pixels(_through_codec(assay.window(pair, False)))
+    return Roles(copy, assay.failure(pair))
 
 
 def _jitter(assay: Assay, pair: Pair) -> Roles:
     """The failure clip and the same clip one source frame later: what the window alone changes."""
-    later = assay.window(pair, False, shift=1)
-    return Roles(assay.pixels(later), assay.failure(pair))
+    return Roles(assay.moved(pair, False, 1), assay.failure(pair))
 
 
 CONTROLS: Mapping[str, Callable[[Assay, Pair], Roles]] = {

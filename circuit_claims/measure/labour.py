@@ -40,7 +40,7 @@ from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.patching import noise_like, norms_between
 from circuit_claims.measure.recovery import Norms, projection
-from circuit_claims.measure.runs import batch_plan, clean_run, require_finite
+from circuit_claims.measure.runs import batch_plan, clean_run, go_on, narrow_at, require_finite
 from circuit_claims.models.residual import CLS_ROW, EVERY_ROW, ResidualModel, Write
 
 if TYPE_CHECKING:
@@ -130,18 +130,21 @@ def labour(
         donor = recipient = start = torch.empty(0)
         at_cls: list[tuple[Tensor, Tensor]] = []
         states: Tensor | None = None
-        for step, donated, other in zip(recipients, donors, sources, strict=False):
+        narrow = narrow_at(model)
+        for index, (step, donated, other) in enumerate(zip(recipients, donors, sources, strict=False)):
             write, recipient, own, _ = step
             _, source, theirs, _ = donated if other is None else other
             start = start if at_cls else recipient[:, CLS_ROW]
             at_cls.append((own[:, CLS_ROW], taken(theirs[:, CLS_ROW], own[:, CLS_ROW])))
             if write.layer >= first:
                 states = recipient.repeat(len(routes), 1, 1) if states is None else states
-                patches: list[Patched | None] = [None] * len(routes)
-                if write.layer <= last:
+                if write.layer > last:  # nothing is taken any more, and in the end CLS alone is read
+                    rows = model.reads if index == narrow else EVERY_ROW
+                    states = go_on(write, states, len(states), rows, batch_plan(model))
+                else:
                     patches = [_patched(route, write, source, recipient, theirs) for route in routes]
-                settled = [None if p is None else (p[0], taken(p[1], own[:, p[0]])) for p in patches]
-                states = _go_on(model, write, states, settled)
+                    settled = [None if p is None else (p[0], taken(p[1], own[:, p[0]])) for p in patches]
+                    states = _go_on(model, write, states, settled)
             donor, recipient = donated.after, step.after
             if states is not None:
                 require_finite(model, "patched recipient", write.after, states)

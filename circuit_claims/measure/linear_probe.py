@@ -130,10 +130,11 @@ def _weights(x: Floats) -> Floats:
 
 def _centred(x: Floats, actions: Sequence[str], fitted: Floats, of: Sequence[str]) -> Floats:
     """x `[point, d]` minus the mean, over the fitted points, of its action."""
-    known, theirs = np.array(of), np.array(actions)
-    centred = x.copy()
-    for action in set(actions):
-        centred[theirs == action] -= fitted[known == action].mean(axis=0)
+    names = {action: number for number, action in enumerate(dict.fromkeys(of))}
+    shares = np.zeros((len(names), len(of)))
+    shares[[names[action] for action in of], range(len(of))] = 1.0
+    means = shares @ fitted / shares.sum(axis=1, keepdims=True)
+    centred: Floats = x - means[[names[action] for action in actions]]
     return centred
 
 

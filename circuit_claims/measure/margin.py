@@ -13,6 +13,7 @@ from torch import Tensor
 from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.runs import in_batches, narrow_at, require_finite
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import EVERY_ROW, Readout, ResidualModel
 from circuit_claims.models.sites import resid_post
 
@@ -65,5 +66,5 @@ def said(logits: Tensor, label: int) -> list[dict[str, Any]]:
 
 def spread(logits: Tensor) -> float:
     """The standard deviation of one run's logits `[1, label]` over the labels."""
-    deviation: float = digits(float(logits[0].double().std(unbiased=False)))
+    deviation: float = digits(float(float64(logits[0]).std(unbiased=False)))
     return deviation

@@ -41,6 +41,7 @@ from circuit_claims.measure.runs import (
     one_clip,
     require_finite,
 )
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import EVERY_ROW, Edit, Readout, ResidualModel, canonical, walk
 from circuit_claims.models.sites import Site
 
@@ -210,7 +211,7 @@ def read_patch(
 
 def norms_between(patched: Tensor, donor: Tensor, recipient: Tensor) -> Norms:
     """The norms of d = patched - recipient and D = donor - recipient, each `[token, d_model]`, in float64."""
-    p, u, r = (value.to("cpu", torch.float64) for value in (patched, donor, recipient))
+    p, u, r = (float64(value) for value in (patched, donor, recipient))
     d, D = p - r, u - r
     return Norms(
         d=float(d.norm()),

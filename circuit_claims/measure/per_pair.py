@@ -9,16 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-import torch
-
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure import calibration
 from circuit_claims.measure.controls import CONTROLS
-from circuit_claims.measure.margin import run_on
 from circuit_claims.measure.patching import patch, sweep
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
-from circuit_claims.measure.runs import one_clip
 from circuit_claims.measure.trace import delta_trace
 from circuit_claims.models.identity import check_identities
 from circuit_claims.models.sites import attn_out, mlp_out, parse_site, resid_post
@@ -107,7 +103,7 @@ def _drift(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, flo
     model, site = assay.model(), parse_site(params["site"])
     success, failure = assay.success(pair), assay.failure(pair)
     try:
-        later = assay.pixels(assay.window(pair, False, shift=int(params["shift"])))
+        later = assay.moved(pair, False, int(params["shift"]))
     except SamplingError as why:
         return {"outside": str(why)}
     numerator = patch(model, success, failure, [site]).norms["tokens"].mean_d
@@ -115,24 +111,10 @@ def _drift(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, flo
     return {"numerator": numerator, "denominator": denominator}
 
 
-def _labels(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, int | str]:
-    """The top label of each clip; or that this window does not fit into the clips."""
-    try:
-        clips = {"success": assay.success(pair), "failure": assay.failure(pair)}
-    except SamplingError as why:
-        return {"outside": str(why)}
-    model = assay.model()
-    with torch.inference_mode():
-        both = torch.cat([one_clip(model, pixels, role) for role, pixels in clips.items()])
-        logits = run_on(model, model.embed(both)).logits
-    return dict(zip(clips, logits.argmax(dim=-1).tolist(), strict=True))
-
-
 MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {
     "sweep": _sweep,
     "trace": _trace,
     "calibration": _calibrate,
     "drift": _drift,
-    "labels": _labels,
 }
 """By the name in the store's key."""

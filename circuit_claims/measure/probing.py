@@ -22,6 +22,7 @@ from circuit_claims.measure.controls import CONTROLS, Roles
 from circuit_claims.measure.digits import digits
 from circuit_claims.measure.logistic import split_accuracy
 from circuit_claims.measure.runs import clean_walk
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import ResidualModel
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def token_split(
     with torch.inference_mode():
         for (layer, positive), (_, negative) in zip(*runs, strict=True):
             if layer in layers:
-                tokens = torch.cat([positive[0, 1:], negative[0, 1:]]).double().cpu().numpy()
+                tokens = float64(torch.cat([positive[0, 1:], negative[0, 1:]])).numpy()
                 accuracies[layer] = split_accuracy(tokens, y, held_out)
     return accuracies
 

@@ -15,7 +15,6 @@ from zlib import crc32
 import torch
 from torch import Tensor
 
-from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.ablation import clip_of
 from circuit_claims.measure.attribution import attribute
 from circuit_claims.measure.errors import MeasurementError
@@ -90,7 +89,7 @@ def painted(pixels: Tensor, mask: Tensor, baseline: str = "zero") -> Tensor:
     half a clip away.
     """
     tall, wide = (size // cells for size, cells in zip(pixels.shape[-2:], mask.shape[1:], strict=True))
-    where = mask.repeat_interleave(tall, 1).repeat_interleave(wide, 2)[:, None]
+    where = mask.to(pixels.device).repeat_interleave(tall, 1).repeat_interleave(wide, 2)[:, None]
     fillings: Mapping[str, Callable[[], Tensor]] = {
         "zero": lambda: torch.zeros_like(pixels),
         "clip mean": lambda: pixels.mean(dim=(0, 2, 3), keepdim=True).expand_as(pixels),
@@ -167,21 +166,5 @@ def _regions(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, A
     return ablate_regions(model, pixels, regions)
 
 
-def _margin(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The margin of a clip's own top label; or that this window does not fit into the clip."""
-    try:
-        pixels = clip_of(assay, pair, params)
-    except SamplingError as why:
-        return {"outside": str(why)}
-    model = assay.model()
-    with torch.inference_mode():
-        logits = run_on(model, model.embed(one_clip(model, pixels, "clip"))).logits
-    label = int(logits[0].argmax())
-    return {"label": label, **said(logits, label)[0]}
-
-
-MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {
-    "regions": _regions,
-    "margin": _margin,
-}
+MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {"regions": _regions}
 """By the name in the store's key."""

@@ -23,8 +23,8 @@ from circuit_claims.models.sites import Site, resid_pre
 STATE_TOKENS = {"cpu": 512}
 """Tokens of all states of one batch, at most. On a CPU a batch that leaves the cache is slower than none."""
 STATE_TOKENS_ELSEWHERE = 65_536
-RUNS_KEPT = 96 * 2**20
-"""Bytes of clean runs kept for one model: 80 clips of the embedded one, none of a ViViT-B."""
+RUNS_KEPT = 192 * 2**20
+"""Bytes of clean runs kept for one model: every clip of the embedded set, three of a ViViT-B at 8 frames."""
 
 T = TypeVar("T")
 _MOST: ContextVar[int | None] = ContextVar("states in one batch, at most", default=None)

@@ -28,6 +28,7 @@ from circuit_claims.measure.patching import sweep_along
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
 from circuit_claims.measure.results import Sweep
 from circuit_claims.measure.runs import Step, batch_plan, in_chunks, narrow_at, one_clip, require_finite
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import EVERY_ROW, ResidualModel
 from circuit_claims.models.sites import Site, parse_site
 
@@ -94,7 +95,7 @@ def _screened(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tens
         recipients = _parts(model, recipient_pixels, "recipient")
         own = model.readout(recipients[-1].step.after).summary
     D = (whole - own.detach()).clone()
-    size = float((D.double() * D.double()).sum())
+    size = float((float64(D) * float64(D)).sum())
     if size == 0.0:
         raise UndefinedRecovery("the donor does not differ from the recipient at the summary (x/0)")
     at = [part.step.out for part in recipients] + [
@@ -123,8 +124,7 @@ def _screened(model: ResidualModel, donor_pixels: Tensor, recipient_pixels: Tens
 
 
 def _first_order(donor: Tensor, recipient: Tensor, slope: Tensor | None) -> Tensor:
-    # On the CPU, since not every device has float64.
-    return (donor - recipient).cpu().double() * (0.0 if slope is None else slope.cpu().double())
+    return float64(donor - recipient) * (0.0 if slope is None else float64(slope))
 
 
 def _parts(model: ResidualModel, pixels: Tensor, role: str) -> list[Part]:

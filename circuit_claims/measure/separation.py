@@ -22,6 +22,7 @@ from circuit_claims.measure.grid import count
 from circuit_claims.measure.margin import margins, run_on
 from circuit_claims.measure.regions import painted, scores, seed_of, tubelets
 from circuit_claims.measure.runs import clean_walk, last_stream, one_clip
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import ResidualModel
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def direction(model: ResidualModel, success: Tensor, failure: Tensor) -> dict[st
         ]
         says = torch.cat([model.readout(last).logits for last in lasts])
         readout, _ = model.frozen_readout(lasts[1])
-        D = (model.cls(lasts[0]).double() - model.cls(lasts[1]).double())[0]
+        D = (float64(model.cls(lasts[0])) - float64(model.cls(lasts[1])))[0]
         _, sizes, rows = torch.linalg.svd(readout - readout.mean(dim=0), full_matrices=False)
         rows = rows[sizes > RANK_TOLERANCE * sizes[0]]
         size = float(D @ D)
@@ -77,13 +78,13 @@ def outcome_kept(
         best = owed[1:].argsort(descending=True, stable=True).tolist()
         drawn = torch.randperm(len(best), generator=torch.Generator().manual_seed(seed)).tolist()
         found: dict[str, Any] = {"margin": digits(float(margins(clean.logits, label).mean()))}
-        D = (clean.summary[0] - clean.summary[1]).double()
+        D = float64(clean.summary[0] - clean.summary[1])
         size = float(D @ D)
         for name, tokens in (("top", best), ("random", drawn)):
-            mask = tubelets(model, tokens[: count(share, model.token_grid)]).to(clips[0].device)
+            mask = tubelets(model, tokens[: count(share, model.token_grid)])
             states = torch.cat([model.embed(painted(clip[0], mask)[None]) for clip in clips])
             says = run_on(model, states)
-            left = float((says.summary[0] - says.summary[1]).double() @ D)
+            left = float(float64(says.summary[0] - says.summary[1]) @ D)
             found[name] = {
                 "kept": digits(left / size) if size else None,
                 "margin": digits(float(margins(says.logits, label).mean())),

@@ -205,14 +205,16 @@ def _sha256(text: str) -> str:
 
 
 def _write_atomically(path: Path, text: str) -> None:
-    """Readers see the old file or the new one, also after a crash."""
+    """Readers see the old file or the new one, also after a kill.
+
+    It is not forced onto the disk, which takes as long as many a measurement: where the machine itself
+    stops, an entry that is then cut off does not have its hash, and is measured again.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

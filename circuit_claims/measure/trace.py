@@ -13,6 +13,7 @@ from torch import Tensor
 
 from circuit_claims.measure.results import Apart, DeltaTrace
 from circuit_claims.measure.runs import clean_walk
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import ResidualModel
 
 __all__ = ["Apart", "DeltaTrace", "delta_trace"]
@@ -42,6 +43,6 @@ def delta_trace(model: ResidualModel, positive_pixels: Tensor, negative_pixels: 
 
 def _norms(positive: Tensor, negative: Tensor) -> tuple[float, float, float]:
     """Mean over tokens of the norms of (positive - negative, positive, negative), each `[token, d_model]`."""
-    p, n = positive.to("cpu", torch.float64), negative.to("cpu", torch.float64)
+    p, n = float64(positive), float64(negative)
     delta, of_positive, of_negative = (float(value.norm(dim=-1).mean()) for value in (p - n, p, n))
     return delta, of_positive, of_negative

@@ -11,12 +11,14 @@ import json
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.models.device import float64
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from circuit_claims.clips.pairs import Pair, PairSet
+    from circuit_claims.clips.sampling import Sampling
     from circuit_claims.measure.assay import Assay
+    from circuit_claims.measure.seen import Seen
 
 THINGS = ("object", "target")
 
@@ -37,7 +41,21 @@ def tracks_hash(pairs: PairSet) -> str:
 
 
 def mask(assay: Assay, pair: Pair, positive: bool) -> NDArray[np.float64]:
-    """How much of each token of a clip's window is covered, `[tubelet, row, column]`, from 0 to 1."""
+    """How much of each token of a clip's window is covered, `[tubelet, row, column]`, from 0 to 1.
+
+    The same for every model that sees the clip by the same preprocessing: made once for all of them.
+    """
+    kept = _COVERED.setdefault(assay.seen, {})
+    which = (pair.name, positive, assay.pairs.sampling)
+    if which not in kept:
+        kept[which] = _covered(assay, pair, positive)
+    return kept[which]
+
+
+_COVERED: WeakKeyDictionary[Seen, dict[tuple[str, bool, Sampling], NDArray[np.float64]]] = WeakKeyDictionary()
+
+
+def _covered(assay: Assay, pair: Pair, positive: bool) -> NDArray[np.float64]:
     model = assay.model()
     window = assay.window(pair, positive)
     n, height, width, _ = window.shape
@@ -53,7 +71,7 @@ def mask(assay: Assay, pair: Pair, positive: bool) -> NDArray[np.float64]:
     t, h, w = model.token_grid
     frames, rows_, columns_ = covered.shape
     cells = covered.reshape(t, frames // t, h, rows_ // h, w, columns_ // w)
-    found: NDArray[np.float64] = cells.mean(dim=(1, 3, 5)).double().clamp(0.0, 1.0).numpy()
+    found: NDArray[np.float64] = float64(cells.mean(dim=(1, 3, 5))).clamp(0.0, 1.0).numpy()
     return found
 
 

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import HookPoint, ResidualModel, run, walk
 from circuit_claims.models.sites import Site
 from circuit_claims.models.source import ModelError
@@ -223,7 +224,7 @@ def _shape_and_closure(
     seen = own.seen[site]
     error = after = None
     if site.is_write and all(own.seen[near] for near in model.sites[index - 1 : index + 2]):
-        before, write, after = (own.seen[near][0].double() for near in model.sites[index - 1 : index + 2])
+        before, write, after = (float64(own.seen[near][0]) for near in model.sites[index - 1 : index + 2])
         error = before + write - after
     return SiteCheck(
         site=site.key,
@@ -318,7 +319,7 @@ def _frozen_error(model: ResidualModel, clip: Tensor) -> float:
     for write in model.writes:
         resid = resid + write(resid)
     linear, constant = model.frozen_readout(resid)
-    return _relative(linear @ model.cls(resid)[0].double() + constant, model.readout(resid).logits[0])
+    return _relative(linear @ float64(model.cls(resid)[0]) + constant, model.readout(resid).logits[0])
 
 
 def _failures(check: SiteCheck) -> list[str]:
@@ -342,7 +343,7 @@ def _relative(value: Tensor, reference: Tensor) -> float:
     """||value - reference|| / ||reference||, in float64; infinite where the shapes differ."""
     if value.shape != reference.shape:
         return float("inf")
-    return _ratio((value.double() - reference.double()).norm(), reference.double().norm())
+    return _ratio((float64(value) - float64(reference)).norm(), float64(reference).norm())
 
 
 def _ratio(part: Tensor, whole: Tensor) -> float:

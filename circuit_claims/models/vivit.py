@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from circuit_claims.models.device import float64
 from circuit_claims.models.kernels import together
 from circuit_claims.models.residual import (
     CLS_ROW,
@@ -141,11 +142,11 @@ def vivit_residual(
 
     def frozen_readout(resid: Tensor) -> tuple[Tensor, Tensor]:
         # LayerNorm is (x - mean) / scale * weight + bias; with the scale held, all of it is linear in x.
-        cls = resid[0, 0].double()
+        cls = float64(resid[0, 0])
         scale = (cls.var(unbiased=False) + final_norm.eps).sqrt()
-        weighted = classifier.weight.double() * final_norm.weight.double()
+        weighted = float64(classifier.weight) * float64(final_norm.weight)
         centred = weighted - weighted.mean(dim=1, keepdim=True)
-        constant = classifier.weight.double() @ final_norm.bias.double() + classifier.bias.double()
+        constant = float64(classifier.weight) @ float64(final_norm.bias) + float64(classifier.bias)
         return centred / scale, constant
 
     def reference_logits(pixels: Tensor) -> Tensor:

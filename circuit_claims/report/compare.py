@@ -12,7 +12,7 @@ from enum import StrEnum
 from math import isclose
 from typing import Any
 
-from circuit_claims.counted import counted
+from circuit_claims.judge.counted import counted
 from circuit_claims.report import wording
 from circuit_claims.report.text import cleaned
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from circuit_claims.judge.claim import Evidence
 from circuit_claims.judge.expectation import Expectation
-from circuit_claims.judge.plain import evidence_from_plain
+from circuit_claims.judge.plain import as_plain, evidence_from_plain
 
 LISTS = ("pairs", "groups", "clips")
 
@@ -33,10 +33,15 @@ class Shared:
 
 def kept(evidence: Evidence, shared: Shared) -> dict[str, Any]:
     """Evidence as plain data, without its figure."""
-    plain = asdict(replace(evidence, figure=None, controls=(), positive=()))
+    apart: dict[str, Any] = dict.fromkeys(LISTS, ())  # so that no copy is made of them
+    plain: dict[str, Any] = as_plain(replace(evidence, figure=None, controls=(), positive=(), **apart))
     plain |= {name: shared.place(getattr(evidence, name)) for name in LISTS}
+    del apart["pairs"]
     plain["controls"] = [
-        {**asdict(control), **{name: shared.place(getattr(control, name)) for name in LISTS[1:]}}
+        {
+            **as_plain(replace(control, **apart)),
+            **{name: shared.place(getattr(control, name)) for name in LISTS[1:]},
+        }
         for control in evidence.controls
     ]
     plain["positive"] = [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mode
 from typing import Any
 
-from circuit_claims.counted import counted
+from circuit_claims.judge.counted import counted
 from circuit_claims.report import plain, wording
 
 Claims = Sequence[Mapping[str, Any]]

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from circuit_claims.counted import counted
+from circuit_claims.judge.counted import counted
 from circuit_claims.judge.record import write_whole
 from circuit_claims.report import derived, front, identities, plain, rows, summary, wording
 from circuit_claims.report.drawn import Frames, drawn

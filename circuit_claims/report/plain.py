@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from circuit_claims.counted import counted
+from circuit_claims.judge.counted import counted
 from circuit_claims.report import wording
 from circuit_claims.report.wording import Entry
 

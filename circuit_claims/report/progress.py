@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from circuit_claims.counted import told
+from circuit_claims.judge.counted import told
 
 Advance = Callable[[str, int, int], None]
 """Called with what is measured, how many pairs are done, and of how many."""

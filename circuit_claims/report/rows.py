@@ -6,7 +6,7 @@ A plot is a table: a row for each part or control, and an axis below those of on
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from circuit_claims.counted import counted
+from circuit_claims.judge.counted import counted
 from circuit_claims.report import plain, wording
 from circuit_claims.report.scale import Scale
 

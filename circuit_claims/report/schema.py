@@ -21,8 +21,6 @@ from circuit_claims.report.text import without_places
 NAME = "circuit-claims/report"
 VERSION = 2
 _UNNUMBERED = 1_000_000
-_NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]*\]")
-"""A list of numbers over several lines, which would be most of the file. No string holds a line's end."""
 
 
 def build(
@@ -222,5 +220,24 @@ def _rounded(value: Any) -> Any:
 
 def write(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report atomically: a killed run leaves the old one whole."""
-    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
-    write_whole(path, _NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")
+    write_whole(path, _written(report, "\n") + "\n")
+
+
+def _written(value: Any, line: str) -> str:
+    """JSON of which every entry has a line of its own, but for lists of numbers: each is on one.
+
+    `json.dumps` with an indent is Python, letter by letter; what is a number or a string goes to its C.
+    """
+    deeper = f"{line}  "
+    if isinstance(value, Mapping) and value:
+        inner = f",{deeper}".join(f"{_leaf(str(key))}: {_written(v, deeper)}" for key, v in value.items())
+        return f"{{{deeper}{inner}{line}}}"
+    if isinstance(value, list | tuple) and value:
+        if _NUMBERS.issuperset(map(type, value)):
+            return f"[ {_leaf(value)[1:-1]} ]"
+        return f"[{deeper}{f',{deeper}'.join(_written(inner, deeper) for inner in value)}{line}]"
+    return _leaf(value)
+
+
+_NUMBERS = frozenset((float, int))
+_leaf = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from circuit_claims.counted import counted
+from circuit_claims.judge.counted import counted
 from circuit_claims.report import wording
 from circuit_claims.report.plain import CHECKS, FINDINGS, NUMBERS, VERDICTS, brief, group_of
 from circuit_claims.report.wording import Entry

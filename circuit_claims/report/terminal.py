@@ -8,7 +8,7 @@ from io import StringIO
 from itertools import zip_longest
 from typing import Any
 
-from circuit_claims.counted import counted
+from circuit_claims.judge.counted import counted
 from circuit_claims.report import wording
 from circuit_claims.report.text import cleaned
 

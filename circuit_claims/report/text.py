@@ -58,6 +58,9 @@ def without_places(value: Any, root: Path | None = None) -> Any:
     return _everywhere(value, shortened)
 
 
+_NUMBERS = frozenset((float, int, bool, type(None)))
+
+
 def _everywhere(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
@@ -66,5 +69,7 @@ def _everywhere(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, Mapping):
         return {change(str(key)): _everywhere(inner, change) for key, inner in value.items()}
     if isinstance(value, list | tuple):
+        if _NUMBERS.issuperset(map(type, value)):
+            return list(value)  # most lists
         return [_everywhere(inner, change) for inner in value]
     return value

@@ -127,12 +127,15 @@ def test_a_mean_is_keyed_by_the_clips_that_it_is_over() -> None:
 
 def test_jitter_is_what_the_window_alone_does_to_the_margin() -> None:
     # The window before the clip is left out; in the other one the margin is 5 rather than 4.
-    asked = circuit(regions__regions=one(), **{"regions__margin 2": one(margin=5.0)})
+    def says(of_success: Mapping[str, Any]) -> dict[str, Any]:
+        return {"jitter__says 2": {"success": of_success, "failure": {"outside": "the clip ends"}}}
+
+    asked = circuit(regions__regions=one(), **says(one(margin=5.0)))
     assert asked.margin_jitter().values == (0.25, 0.25)
     # Another label wins by 1: of the clip's own label at most -1 is left.
-    asked = circuit(regions__regions=one(), **{"regions__margin 2": {**one(margin=1.0), "label": 1}})
+    asked = circuit(regions__regions=one(), **says({**one(margin=1.0), "label": 1}))
     assert asked.margin_jitter().values == (1.25, 1.25)
-    asked = circuit(regions__regions=one(), **{"regions__margin 2": {"outside": "the clip ends"}})
+    asked = circuit(regions__regions=one(), **says({"outside": "the clip ends"}))
     assert set(asked.margin_jitter().undefined.values()) == {"no other window fits into the clip"}
 
 

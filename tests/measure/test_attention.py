@@ -20,6 +20,7 @@ from circuit_claims.clips.sampling import Sampling
 from circuit_claims.measure.attention import describe
 from circuit_claims.measure.attribution import attribute
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.seen import Seen
 from circuit_claims.measure.token_maps import (
     agreement,
     centre,
@@ -175,10 +176,11 @@ def rendered(tmp_path: Path, track: Any, frames: int = 6, preprocess: Any = None
         model=lambda: SimpleNamespace(preprocess=preprocess or plainly, token_grid=(2, 2, 2)),
         window=lambda _pair, _positive: window,
         bench=SimpleNamespace(frames=lambda _path: np.zeros((frames, 8, 8, 3), np.uint8)),
+        seen=Seen(),
         pairs=SimpleNamespace(tracks=path, name="made", sampling=Sampling("stride", 4, start=1)),
     )
     clip = SimpleNamespace(path=Path("a.mp4"), start=0)
-    pair: Any = SimpleNamespace(positive=clip, negative=clip)
+    pair: Any = SimpleNamespace(name="made", positive=clip, negative=clip)
     return assay, pair
 
 

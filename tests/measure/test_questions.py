@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,13 +21,16 @@ from tiny_world import save_clips, save_model
 from circuit_claims.clips.decode import Decoder
 from circuit_claims.clips.pairs import load_pairs
 from circuit_claims.measure.assay import Assay, Bench
+from circuit_claims.measure.attention import ONE_FRAME, pixels_of
 from circuit_claims.measure.circuit import Circuit
+from circuit_claims.measure.controls import CONTROLS, SHUFFLE_SEED
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.labour import labour
 from circuit_claims.measure.questions.labour import CLAIMED, SHOWN
 from circuit_claims.measure.recovery import projection
 from circuit_claims.measure.store import Store
 from circuit_claims.measure.trace import delta_trace
+from circuit_claims.models.residual import run
 from circuit_claims.models.sites import attn_out, mlp_out
 from circuit_claims.models.source import ModelSource
 
@@ -204,6 +209,49 @@ def test_moved_windows_are_measured_once(on: Ask) -> None:
     assert again._assay.bench.store.misses == before
     assert again._assay._model is None
     assert len(first.values) == 2
+
+
+def test_the_label_is_asked_in_every_window_that_fits(on: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The share of windows in which both clips have the right label, from runs of their own."""
+    monkeypatch.setattr("circuit_claims.measure.circuit.WINDOWS", (-9, -2, 2, 99))
+    circuit = on(6)
+    circuit._assay.facts()
+    pairs = circuit._assay.chosen("outcome")
+    tops = {pair.name: [] for pair in pairs}
+    for by in (0, -2, 2):
+        assay = circuit._assay.shifted(by)
+        for pair in pairs:
+            clips = torch.stack([assay.success(pair), assay.failure(pair)])
+            tops[pair.name].append(run(assay.model(), clips).logits.argmax(dim=-1).tolist())
+    wanted = tops[pairs[0].name][0][0]
+    monkeypatch.setattr(type(circuit), "_label", lambda _self, _pair: wanted)
+    by_hand = tuple(tops[pair.name].count([wanted] * 2) / 3 for pair in pairs)
+    assert circuit.label_kept().values == by_hand
+    assert by_hand[0] > 0
+
+
+def test_the_margin_in_a_moved_window_is_that_of_a_run_of_its_own(on: Ask) -> None:
+    assay = on(6)._assay.shifted(2)
+    for pair in assay.chosen("outcome"):
+        says = assay.measured("jitter.says", "outcome", {})[pair.name]
+        for side, pixels in (("success", assay.success(pair)), ("failure", assay.failure(pair))):
+            first, second = run(assay.model(), pixels[None]).logits[0].topk(2).values.tolist()
+            assert says[side]["margin"] == pytest.approx(first - second, rel=1e-4, abs=1e-6)
+            assert says[side]["logit"] == pytest.approx(first, rel=1e-5)
+
+
+def test_controls_of_time_are_those_frames_in_another_order(on: Ask) -> None:
+    """As preprocessing makes them of the frames themselves."""
+    assay = on(6)._assay
+    pair = assay.chosen("outcome")[0]
+    window = assay.window(pair, True)
+    assert torch.equal(CONTROLS["reversed frames"](assay, pair).donor, assay.pixels(window[::-1].copy()))
+    order = np.random.default_rng(SHUFFLE_SEED).permutation(len(window))
+    assert torch.equal(CONTROLS["shuffled frames"](assay, pair).donor, assay.pixels(window[order]))
+    one = pixels_of(assay, pair, ONE_FRAME, positive=True)
+    assert torch.equal(one, assay.pixels(window[[len(window) // 2] * len(window)]))
+    moved = assay.shifted(1)
+    assert torch.equal(CONTROLS["jitter"](assay, pair).donor, assay.pixels(moved.window(pair, False)))
 
 
 # Division of labour -------------------------------------------------------------------------------------

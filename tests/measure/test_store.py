@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -210,10 +211,11 @@ def test_a_write_that_fails_leaves_the_old_entry_whole(
     store = Store(tmp_path)
     store.put(FIELDS, PAYLOAD)
 
-    def full(_handle: int) -> None:
+    def full(handle: int, *_args: Any, **_how: Any) -> None:
+        os.close(handle)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store_module.os, "fsync", full)
+    monkeypatch.setattr(store_module.os, "fdopen", full)
     store.put(FIELDS, {"d": 0.25})
     assert "No space left" in store.problems[0]
     assert store.get(FIELDS) == PAYLOAD

@@ -50,9 +50,7 @@ def test_a_changed_model_fails_and_names_the_claim_and_both_numbers(scratch):
     shutil.copy(here / "reports" / "latest.json", here / "run.json")
     same = run(CIRCUIT_RUN="run.json", CIRCUIT_BEFORE="run.json", **record)
     assert same.returncode == 0, same.stdout + same.stderr
-    assert same.stdout.count("compared 1 of 1 recorded claims with tiny.toml") == 2, (
-        "judged again, and judged"
-    )
+    assert same.stdout.count("compared 1 of 1 recorded claim with tiny.toml") == 2, "judged again, and judged"
 
     text = (here / "claims" / "recorded" / "tiny.toml").read_text()
     (old,) = re.findall(r"\nestimate = (\S+)", text)

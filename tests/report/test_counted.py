@@ -5,7 +5,7 @@ import re
 import pytest
 from reports_by_hand import MODEL, RUN, fractions, quantified
 
-from circuit_claims.counted import counted, told
+from circuit_claims.judge.counted import counted, told
 from circuit_claims.judge.expectation import above
 from circuit_claims.report import html, markdown, terminal
 from circuit_claims.report.schema import build

@@ -94,23 +94,24 @@ class RegionQuestions(Questions):
         The label is the one that the clip gets in its own window. A window outside the clip is left out.
         """
         own = self._assay.measured("regions.regions", "outcome", _regions_of(clip))
-        moved = [window.measured("regions.margin", "outcome", {"clip": clip}) for window in self._jittered()]
+        moved = [window.measured("jitter.says", "outcome", {}) for window in self._jittered()]
 
         def spread(pair: Pair) -> float:
             here = own[pair.name]
-            there = [w[pair.name] for w in moved if "outside" not in w[pair.name]]
+            windows = [window[pair.name][clip] for window in moved]
+            there = [one for one in windows if "outside" not in one]
             if not there:
                 raise UndefinedRecovery("no other window fits into the clip")
             changes = [_other_window(here, one) for one in there]
             return sum(changes) / len(changes)
 
-        windows = f"{len(JITTER)}, moved by {' and '.join(map(str, JITTER))} source frames"
+        told = f"{len(JITTER)}, moved by {' and '.join(map(str, JITTER))} source frames"
         return self._sample(
             f"change of the {clip} clip's margin with the window",
             "fraction",
             "outcome",
             spread,
-            {"readout": READ["margin"], "windows": windows},
+            {"readout": READ["margin"], "windows": told},
         )
 
     def _jittered(self) -> Iterator[Assay]:
