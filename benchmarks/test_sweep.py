@@ -28,11 +28,7 @@ def test_sweep_of_one_pair(benchmark, bench, method):
         benchmark.extra_info.update({k: v for k, v in bench.sweeps[method].items() if k != "recoveries"})
     finally:
         worker.close()
-    eager = bench.sweeps.get("hooks-eager")
-    if eager and method != "hooks-eager":
-        ours = bench.sweeps[method]["recoveries"]
-        apart = max(abs(ours[site] - value) for site, value in eager["recoveries"].items())
-        assert apart <= (0.05 if method == "ours-bfloat16" else 1e-4), "another number: a ratio of nothing"
+    assert_near(bench, method, 0.05 if method == "ours-bfloat16" else 1e-4)
 
 
 def test_sweep_read_at_every_token(benchmark, bench):
@@ -42,3 +38,11 @@ def test_sweep_read_at_every_token(benchmark, bench):
         bench.sweeps["ours-float32, all tokens"] = swept(benchmark, worker)
     finally:
         worker.close()
+    assert_near(bench, "ours-float32, all tokens", 1e-4)
+
+
+def assert_near(bench, method, within):
+    """The recoveries of plain hooks, where these were run: a ratio of times of other numbers is none."""
+    plain = bench.sweeps.get("hooks-eager", {}).get("recoveries", {})
+    found = bench.sweeps[method]["recoveries"]
+    assert all(abs(found[site] - value) <= within for site, value in plain.items())

@@ -180,7 +180,7 @@ def backing_off(
         before = _MOST.set(most)
         try:
             return measure(), most
-        except (torch.OutOfMemoryError, RuntimeError) as fault:
+        except RuntimeError as fault:
             if not _out_of_memory(fault):
                 raise
             plan = batch_plan(model())

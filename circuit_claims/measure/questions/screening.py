@@ -42,22 +42,12 @@ class ScreeningQuestions(Questions):
         weights, for which it is chosen in the same way.
         """
         found, n = self._screened(top, pairs), self._heads()
-
-        def best(pair: Pair) -> float:
-            return max(exact for exact, _ in _both(found[pair.name]))
-
-        measured = self._sample(
+        measured = self._best(
             f"projection of the best of {top} screened heads",
-            "fraction",
+            found,
             pairs,
-            best,
-            {
-                "patch": f"one head of all, at all tokens, {SUFFICIENCY}",
-                "readout": PLACES["summary"],
-                "metric": "projection",
-                "screen": f"attribution patching, the first {top} of {n} heads exact; {_told(found)}",
-                "pairs": pairs,
-            },
+            {"patch": f"one head of all, at all tokens, {SUFFICIENCY}"},
+            f"the first {top} of {n} heads",
         )
         return measured if self._control else replace(measured, figure=_figure(found))
 
@@ -70,19 +60,12 @@ class ScreeningQuestions(Questions):
         """
         params = {"control": SUFFICIENCY, "site": site.key, "top": top}
         found: Mapping[str, Any] = self._assay.measured("screening.tokens", pairs, params)
-        return self._sample(
+        return self._best(
             f"projection of the best of {top} screened tokens of {site}",
-            "fraction",
+            found,
             pairs,
-            lambda pair: max(exact for exact, _ in _both(found[pair.name])),
-            {
-                "patch": f"{site} at one token of all, {SUFFICIENCY}",
-                "readout": PLACES["summary"],
-                "metric": "projection",
-                "screen": f"attribution patching, the first {top} tokens exact; {_told(found)}",
-                "pairs": pairs,
-                **depth(site.layer),
-            },
+            {"patch": f"{site} at one token of all, {SUFFICIENCY}", **depth(site.layer)},
+            f"the first {top} tokens",
         )
 
     @absent_control_is_undefined
@@ -99,6 +82,24 @@ class ScreeningQuestions(Questions):
             pairs,
             apart,
             {"patch": f"the first {top} of {self._heads()} heads by attribution patching", "pairs": pairs},
+        )
+
+    def _best(
+        self, name: str, found: Mapping[str, Any], pairs: str, patch: Mapping[str, str], first: str
+    ) -> Sample:
+        """The largest exact recovery of each pair, among what the screen put first."""
+        return self._sample(
+            name,
+            "fraction",
+            pairs,
+            lambda pair: max(exact for exact, _ in _both(found[pair.name])),
+            {
+                **patch,
+                "readout": PLACES["summary"],
+                "metric": "projection",
+                "screen": f"attribution patching, {first} exact; {_told(found)}",
+                "pairs": pairs,
+            },
         )
 
     def _heads(self) -> int:
