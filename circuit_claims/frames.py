@@ -63,16 +63,15 @@ def _decoded(clip: ClipFile, sampling: Sampling, decoder: Decoder) -> list[bytes
     from circuit_claims.clips.sampling import SamplingError
 
     try:
-        frames = decoder.decode(clip.path).frames
-        window = [index + clip.start for index in sampling.indices(len(frames))]
+        window = sampling.shifted(clip.start).indices(decoder.timeline(clip.path).n_frames)
+        count = min(SHOWN, len(window))
+        shown = [window[int((at + 0.5) * len(window) / count)] for at in range(count)]
+        frames = decoder.decode(clip.path, shown).frames
     except (ClipError, SamplingError):
         return []
-    if not window or window[0] < 0 or window[-1] >= len(frames):
-        return []
-    count = min(SHOWN, len(window))
     made = []
-    for at in range(count):
-        image = Image.fromarray(frames[window[int((at + 0.5) * len(window) / count)]])
+    for frame in frames:
+        image = Image.fromarray(frame)
         image.thumbnail((4 * HEIGHT, HEIGHT))
         out = BytesIO()
         image.save(out, format="JPEG", quality=80)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,13 @@ from circuit_claims.clips.pairs import ClipFile, Pair, PairKind, PairSet
 from circuit_claims.measure.code_hash import PACKAGE, code_hash
 from circuit_claims.measure.controls import require_clips
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.footage import Footage
 from circuit_claims.measure.seen import Seen
 from circuit_claims.measure.store import Store, versions
 from circuit_claims.models.checkpoint import fingerprint
 from circuit_claims.models.precision import AGREEMENT, MEMORY, bfloat16_unit, in_bfloat16
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from torch import Tensor
 
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from circuit_claims.models.residual import ResidualModel
     from circuit_claims.models.source import ModelSource
 
-FRAMES_KEPT = 512 * 2**20
-"""Bytes of decoded frames kept: all clips of the embedded set, six of ten seconds at 340 by 256."""
 PIXELS_KEPT = 128 * 2**20
 """Bytes of preprocessed clips kept for one model and its random controls."""
 BATCH = "states in one batch"
@@ -59,17 +56,11 @@ class Bench:
     """Bytes that the patched states of one sweep may take."""
     batches: dict[str, int] = field(default_factory=dict)
     """By model: states in one batch, where the device has no memory for as many as were planned."""
-    kept: dict[Path, np.ndarray] = field(default_factory=dict)
-    """Decoded clips, for all models of the run; the oldest go first."""
 
-    def frames(self, path: Path) -> np.ndarray:
-        """All frames of a clip, uint8 `[frame, h, w, 3]`, decoded once while there is room."""
-        if path not in self.kept:
-            frames = self.decoder.decode(path).frames
-            while self.kept and sum(k.nbytes for k in self.kept.values()) + frames.nbytes > FRAMES_KEPT:
-                self.kept.pop(next(iter(self.kept)))
-            self.kept[path] = frames
-        return self.kept[path]
+    @cached_property
+    def footage(self) -> Footage:
+        """The clips of the run, for all models."""
+        return Footage(self.decoder, self.store)
 
 
 class Assay:
@@ -190,6 +181,9 @@ class Assay:
             "params": dict(params),
             "weights": self._fingerprint,
             "clips": [pair.positive.key, pair.negative.key],
+            "decoders": [
+                self.bench.footage.timeline(clip).decoder for clip in (pair.positive, pair.negative)
+            ],
             "sampling": dict(self.pairs.sampling.as_dict()),
             "device": self.bench.device,
             "precision": "float32" if what in ALWAYS_FLOAT32 else self.precision()[0],
@@ -308,21 +302,20 @@ class Assay:
         Raises SamplingError where it does not fit into the clip.
         """
         clip = pair.positive if positive else pair.negative
-        frames = self.bench.frames(clip.path)
-        chosen = self._indices(clip, len(frames), by)
-        return self.seen.window(clip.path, frames, chosen, self.pixels)
+        chosen = self._indices(clip, by)
+        frames = partial(self.bench.footage.frames, clip)
+        count = self.bench.footage.timeline(clip).n_frames
+        return self.seen.window(clip.path, frames, count, chosen, self.pixels)
 
     def window(self, pair: Pair, positive: bool) -> np.ndarray:
         """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`."""
         clip = pair.positive if positive else pair.negative
-        frames = self.bench.frames(clip.path)
-        chosen: np.ndarray = frames[list(self._indices(clip, len(frames)))]
-        return chosen
+        return self.bench.footage.frames(clip, self._indices(clip))
 
-    def _indices(self, clip: ClipFile, count: int, shift: int = 0) -> tuple[int, ...]:
+    def _indices(self, clip: ClipFile, shift: int = 0) -> tuple[int, ...]:
         moved = shift + clip.start
         sampling = self.pairs.sampling.shifted(moved) if moved else self.pairs.sampling
-        return sampling.indices(count)
+        return sampling.indices(self.bench.footage.timeline(clip).n_frames)
 
     def pixels(self, window: np.ndarray) -> Tensor:
         """What the model's preprocessing makes of frames uint8 `[frame, h, w, 3]`."""
