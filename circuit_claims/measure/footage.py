@@ -7,7 +7,8 @@ is decoded whole, and of a longer one the window with the frames around it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -76,13 +77,9 @@ class Footage:
         found: NDArray[np.uint8] = stretch.frames[[stretch.place[index] for index in indices]]
         return found
 
-    def decoders(self) -> dict[str, dict[str, int]]:
-        """How many clips each decoder reads, and of them how many for which reason ("": the first one's)."""
-        found: dict[str, dict[str, int]] = {}
-        for timeline in self._timelines.values():
-            reasons = found.setdefault(timeline.decoder, {})
-            reasons[timeline.why] = reasons.get(timeline.why, 0) + 1
-        return {name: dict(sorted(reasons.items())) for name, reasons in sorted(found.items())}
+    def read_by(self) -> dict[str, tuple[str, str]]:
+        """By the hash of each clip that was asked for: its decoder, and why it is the second one (or not)."""
+        return {sha256: (known.decoder, known.why) for sha256, known in self._timelines.items()}
 
     def _decoded(self, clip: ClipFile, needed: list[int]) -> _Stretch:
         """Decode the frames that are needed, with others that will be where they take little room."""
@@ -99,6 +96,14 @@ class Footage:
             self._timelines[clip.sha256] = read.timeline
             self._store.put(_fields(clip), _plain(read.timeline))
         return _Stretch(read.frames, {index: place for place, index in enumerate(read.indices)})
+
+
+def decoders(read_by: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """What a report says of the decoders: how many clips each one read, and for which reason."""
+    counts = Counter((decoder, why) for decoder, why in read_by.values())
+    return [
+        {"decoder": decoder, "clips": clips, "why": why} for (decoder, why), clips in sorted(counts.items())
+    ]
 
 
 def _fields(clip: ClipFile) -> dict[str, Any]:
