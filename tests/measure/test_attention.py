@@ -175,7 +175,9 @@ def rendered(tmp_path: Path, track: Any, frames: int = 6, preprocess: Any = None
     assay: Any = SimpleNamespace(
         model=lambda: SimpleNamespace(preprocess=preprocess or plainly, token_grid=(2, 2, 2)),
         window=lambda _pair, _positive: window,
-        bench=SimpleNamespace(frames=lambda _path: np.zeros((frames, 8, 8, 3), np.uint8)),
+        bench=SimpleNamespace(
+            footage=SimpleNamespace(timeline=lambda _clip: SimpleNamespace(n_frames=frames))
+        ),
         seen=Seen(),
         pairs=SimpleNamespace(tracks=path, name="made", sampling=Sampling("stride", 4, start=1)),
     )
