@@ -5,6 +5,7 @@ artifact of cut and codec. It is no second recording: the camera's noise is the 
 """
 
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 from circuit_claims.clips.decode import Decoder
@@ -22,22 +23,21 @@ def remake(source: Path, target: Path, decoder: Decoder, jitter: int) -> str:
     """
     import av
 
-    clip = decoder.decode(source)
-    if jitter < 1 or jitter >= len(clip.frames):
-        raise ClipError(source, f"has {len(clip.frames)} frames, and its cut cannot be moved by {jitter}")
-    height, width = clip.frames.shape[1:3]
-    rate = Fraction(clip.timeline.fps or 25).limit_denominator(1001)
+    timeline = decoder.timeline(source)
+    if jitter < 1 or jitter >= timeline.n_frames:
+        raise ClipError(source, f"has {timeline.n_frames} frames, and its cut cannot be moved by {jitter}")
+    height, width = timeline.height, timeline.width
+    rate = Fraction(timeline.fps or 25).limit_denominator(1001)
     with av.open(str(target), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = height, width
         stream.pix_fmt = "yuv444p" if height % 2 or width % 2 else "yuv420p"
         stream.codec_context.thread_count = 1
         stream.codec_context.options = {"crf": str(QUALITY), "bf": "0", "flags": "+bitexact"}
-        for picture in clip.frames[jitter:]:
+        for picture in islice(decoder.stream(source), jitter, None):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    made = decoder.decode(target)
-    if len(made.frames) != len(clip.frames) - jitter:
+    if decoder.timeline(target).n_frames != timeline.n_frames - jitter:
         raise ClipError(target, "was made with another number of frames than its original; leave it out")
     return (
         f"cut {jitter} frames later and encoded again (H.264, crf {QUALITY}); the camera's noise is the same"
