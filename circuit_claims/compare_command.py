@@ -69,7 +69,7 @@ def add_parser(commands: Any) -> None:
     models.add_argument(
         "--claims",
         metavar="PATH",
-        help="the claims (default: claims/ or those that are here, else the paper's)",
+        help="the claims (default: claims/, those here, or the paper's)",
     )
     for option, metavar, words in FORWARDED:
         models.add_argument(option, action="append", metavar=metavar, help=words)
@@ -93,12 +93,13 @@ def run(options: argparse.Namespace) -> int:
     report = read(first)
     other = report if second is None else read(second)
     if second is None and models is None:
-        models = tuple(models_of(report))
-        if len(models) != 2:
+        there = models_of(report)
+        if len(there) != 2:
             raise NothingToCompare(
-                f"{first} is of {', '.join(models) or 'no model'}: give a second report, "
+                f"{first} is of {', '.join(there) or 'no model'}: give a second report, "
                 "or name two of its models with --models"
             )
+        models = (there[0], there[1])
     found = compare(report, other, models)
     if options.format == "json":
         print(json.dumps(as_plain(found), indent=1, ensure_ascii=False))
@@ -113,9 +114,9 @@ def run(options: argparse.Namespace) -> int:
     return 1 if found.fails([Change(word) for word in GRADES[options.fail_on]]) else 0
 
 
-def _sides(options: argparse.Namespace) -> tuple[Path, Path | None, tuple[str, ...] | None]:
+def _sides(options: argparse.Namespace) -> tuple[Path, Path | None, tuple[str, str] | None]:
     """The reports to read, and which of their models to compare; two models are judged first."""
-    models = tuple(options.models) if options.models else None
+    models = (options.models[0], options.models[1]) if options.models else None
     sides = [side for side in (options.first, options.second) if side is not None]
     named = [side for side in sides if not _is_report(side)]
     forwarded = [option for option, _, _ in FORWARDED if _value(options, option)]
@@ -138,11 +139,12 @@ def _is_report(side: str) -> bool:
     return side.endswith(".json") or Path(side).is_file()
 
 
-def _shown(models: list[str]) -> tuple[str, ...]:
+def _shown(models: list[str]) -> tuple[str, str]:
     """Two models by the names that their report has for them."""
     from circuit_claims.report.schema import shown_names
 
-    return tuple(shown_names(models, Path.cwd()).values())
+    first, second = shown_names(models, Path.cwd()).values()
+    return first, second
 
 
 def _value(options: argparse.Namespace, option: str) -> list[str]:
@@ -171,11 +173,7 @@ def _judged(models: list[str], options: argparse.Namespace) -> Path:
 
 def _alone() -> dict[str, str]:
     """The environment without what another pytest around this one left there."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTEST_XDIST", "PYTEST_CURRENT"))
-    }
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
 def _claims(named: str | None) -> str:

@@ -120,7 +120,9 @@ class Setting:
         weights = Weights.UNKNOWN
         if model and recorded:
             weights = Weights.SAME if self.weights(model) == recorded else Weights.OTHER
-        return Standing(weights, bool(elsewhere(record, self.place())), Guard(self.options.drift))
+        return Standing(
+            weights, bool(elsewhere(record, self.place())), Guard(self.options.drift), arithmetic=not model
+        )
 
     def weights(self, model: str) -> str:
         """The beginning of the hash of a model's weights, as records note it."""

@@ -46,6 +46,8 @@ class Standing:
     elsewhere: bool = False
     """Whether the record's numbers come from another device or precision."""
     guard: Guard = Guard.ESTIMATE
+    arithmetic: bool = False
+    """Whether the claims need no model: sums of published numbers, which no processor rounds differently."""
 
 
 class Drift(StrEnum):
@@ -124,7 +126,7 @@ def compare(
     """
     if entry is None:
         return Comparison(Drift.UNRECORDED)
-    residue = claim.kind is Kind.EXACT and (evidence is None or bool(evidence.pairs))
+    residue = claim.kind is Kind.EXACT and not standing.arithmetic
     same = verdict.outcome is entry.verdict
     if residue or entry.estimate is None:
         return _said(entry, verdict) if same else _flipped(entry, verdict, "")
