@@ -121,7 +121,10 @@ def _recorded(finding: Finding) -> dict[str, Any]:
 def _move(comparison: Comparison) -> dict[str, Any]:
     """The paired difference to the record; of a claim of several parts, each part has its own."""
     move = comparison.move
-    return {} if move is None else {"move": {"value": move.mean, "ci": [move.low, move.high], "n": move.n}}
+    if move is None:
+        return {}
+    told = {"value": move.mean, "ci": [move.low, move.high], "n": move.n}
+    return {"move": {**told, "size": move.size, "largest": move.largest}}
 
 
 def measurement(part: Result, shared: Shared | None = None) -> dict[str, Any]:

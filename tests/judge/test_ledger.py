@@ -336,7 +336,7 @@ comparisons = st.builds(
     st.sampled_from(Drift),
     names,
     st.none() | st.builds(Entry, st.sampled_from(Outcome), names, maybe, maybe, maybe, names, unit=names),
-    st.none() | st.builds(Move, numbers, numbers, numbers, st.integers(2, 99)),
+    st.none() | st.builds(Move, *[numbers] * 6, st.integers(2, 99)),
 )
 results = st.builds(
     Result,
