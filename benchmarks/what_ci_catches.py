@@ -285,15 +285,16 @@ def page(
     lines = [
         "# What CI catches\n",
         "Changes of the embedded model, judged by `make what-ci-catches`: with one pair an action "
-        "(`--circuit-profile smoke`) on all claims, against `claims/recorded/organism.smoke.toml`, or, where "
-        "it says so, with all 32 outcome pairs and their controls on the core claims (`claims/test_0` to "
-        "`3`), against `claims/recorded/organism.toml`, changes then on the claims on attention "
-        "(`claims/test_7`) too. An alarm is a claim whose verdict flipped, or of which the difference to the record, pair by "
-        "pair, lies beyond its declared tolerance with its whole interval: either fails the run. *Values "
-        "moved* counts the estimates of which some pair's value is not the recorded one up to rounding: the "
-        "run says so, and does not fail for it. *Logits moved* says how large a change is: the distance "
-        "between the changed and the unchanged model's logits over all clips of the outcome pairs, relative "
-        "to the spread of the unchanged model's logits over those clips.\n",
+        "(`--circuit-profile smoke`) on all claims, against `claims/recorded/organism.smoke.toml`, or, "
+        "where it says so, with all 32 outcome pairs and their controls on the core claims "
+        "(`claims/test_0` to `3`), against `claims/recorded/organism.toml`, changes then on the claims on "
+        "attention (`claims/test_7`) too. An alarm is a claim whose verdict flipped, or of which the "
+        "difference to the record, pair by pair, lies beyond its declared tolerance with its whole "
+        "interval: either fails the run. *Values moved* counts the estimates of which some pair's value "
+        "is not the recorded one up to rounding: the run says so, and does not fail for it. *Logits "
+        "moved* says how large a change is: the distance between the changed and the unchanged model's "
+        "logits over all clips of the outcome pairs, relative to the spread of the unchanged model's "
+        "logits over those clips.\n",
     ]
     for title, group in (("Must be caught", must), ("Measured", measured)):
         lines += [f"## {title}\n"]
