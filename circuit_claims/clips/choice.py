@@ -22,6 +22,9 @@ ONE_EACH = ("h264", "hevc", "vvc", "mjpeg", "ffv1", "prores", "dnxhd", "png", "r
 """Codecs of which every packet in such a container is one frame, whose size key frames alone change."""
 CHECKED = 4
 """First frames that both decoders read."""
+LARGE = 256 * 2**20
+"""Bytes of all frames of a clip: 11 seconds of 570 by 320. decord reads packets while it waits for a frame,
+decodes them all at once, and keeps the frames until they are asked for: of an hour 3 GB were seen."""
 WIDEST_VECTOR = 64
 """Bytes: decord hands on rows as long as the processor's vectors ask for, up to AVX-512."""
 
@@ -39,6 +42,11 @@ class Rule:
 def _padded(found: Walk) -> bool:
     """Whether decord takes the padding of a row for another colour on some processor."""
     return -(-found.width // WIDEST_VECTOR) * WIDEST_VECTOR * 3 // found.width != 3
+
+
+def _large(found: Walk) -> bool:
+    """Whether decord could fill too much memory with frames that it has decoded ahead."""
+    return (found.packets - found.hidden) * found.width * found.height * 3 > LARGE
 
 
 def _apart(found: Walk) -> bool:
@@ -68,6 +76,7 @@ RULES = (
     Rule("depth", lambda w: w.bits > 8, "it has more than 8 bits a colour"),
     Rule("interlaced", lambda w: w.interlaced, "it is interlaced"),
     Rule("narrow", _padded, "decord pads rows of this width on some processors"),
+    Rule("large", _large, "its frames fill more than 256 MiB, and decord decodes ahead without limit"),
     Rule("first frames", _apart, "decord does not give its first frames as PyAV does"),
 )
 """The first rule that holds says why PyAV reads the clip. `docs/how-to/pairs.md` has the same table."""

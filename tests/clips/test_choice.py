@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from drawn_clips import N_FRAMES, drawn, encode, muxed, packets, reference, remuxed
 
-from circuit_claims.clips import readers
+from circuit_claims.clips import choice, readers
 from circuit_claims.clips.choice import RULES, look
 from circuit_claims.clips.decode import Clip, ClipError, Decoder
 
@@ -153,6 +153,13 @@ def test_live_webm(shared_decoder: Decoder, tmp_path: Path) -> None:
 def test_mpeg2(shared_decoder: Decoder, tmp_path: Path) -> None:
     """decord opens such a file and gives up at its first frame."""
     read(shared_decoder, encode(tmp_path / "small.ts", drawn(), "mpeg2video"), "container")
+
+
+def test_large_clips(ramp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "LARGE", N_FRAMES * 128 * 64 * 3)
+    assert look(str(ramp), lambda: None).why == ""
+    monkeypatch.setattr(choice, "LARGE", N_FRAMES * 128 * 64 * 3 - 1)
+    assert look(str(ramp), lambda: None).why == WHY["large"]
 
 
 @pytest.mark.parametrize(("width", "height", "why"), [(64, 128, ""), (64, 96, "narrow")])

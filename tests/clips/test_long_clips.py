@@ -98,7 +98,9 @@ with Decoder() as decoder:
     idle = megabytes(decoder)
     timeline = decoder.timeline(hour)
     clip = decoder.decode(hour, range(timeline.n_frames - 32 * 4, timeline.n_frames, 4))
+    count = sum(1 for frame in decoder.stream(hour) if frame.mean() > 0)  # slower than any decoder
     print(timeline.n_frames, timeline.times[-1], clip.frames.shape, megabytes(decoder) - idle)
+    assert count == timeline.n_frames
     assert timeline.n_frames == 43200 and abs(timeline.times[-1] - 3600) < 0.1
     assert megabytes(decoder) - idle < 300
 """

@@ -32,6 +32,7 @@ BY_PYAV = {
     "editlist_both_ends.mp4": "edit list",
     "editlist_cut.mp4": "edit list",
     "hevc_10bit.mp4": "depth",
+    "iio_cockatoo.mp4": "large",
     "interlaced.mp4": "interlaced",
     "mpeg2-small.ts": "container",
     "raw_annexb.h264": "container",
@@ -41,6 +42,8 @@ BY_PYAV = {
     "tiny_16x16.mp4": "narrow",
     "tiny_2x2.mp4": "narrow",
     "ts.ts": "container",
+    "vllama_applausing.mp4": "large",
+    "vllama_skateboarding.mp4": "large",
     "w96.mp4": "narrow",
 }
 """By the rule's name; decord reads all others."""
