@@ -1,18 +1,18 @@
-"""A file becomes a Clip: all of its frames in order, or one ClipError: what is wrong and what to do.
+"""A file becomes a Clip: the frames that are asked for, or one ClipError: what is wrong and what to do.
 
 Decoders hang, crash and print on files that are a little unusual, so the decoder is a process of its
 own (`decoder_child.py`), which is started when first needed, kept from clip to clip, killed when it
-falls silent or a clip takes too long, and started again for the next.
+falls silent, and started again for the next.
 
     with Decoder(timeout_s=30) as decoder:
-        clip = decoder.decode(path)
+        timeline = decoder.timeline(path)
+        clip = decoder.decode(path, sampling.indices(timeline.n_frames))
 
-The limit is on silence, not on the clip: on a busy machine a long clip takes minutes, and a frame of it
-comes every second; a decoder that hangs sends nothing more, however idle the machine.
+The limit is on silence, not on the clip: an hour of video takes minutes, and all the while the process says
+that it gets on; a decoder that hangs sends nothing more, however idle the machine.
 """
 
 import contextlib
-import json
 import os
 import select
 import signal
@@ -20,47 +20,56 @@ import stat
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from circuit_claims.clips import decoder_child
-from circuit_claims.clips.decoder_child import END, ERROR, FETCH, FRAME, MESSAGE, READY
 from circuit_claims.clips.errors import ClipError
+from circuit_claims.clips.protocol import (
+    END,
+    ERROR,
+    FRAME,
+    HEAD,
+    PROGRESS,
+    READY,
+    TIMELINE,
+    Request,
+    ascending,
+    timeline_of,
+)
+from circuit_claims.clips.timeline import Timeline
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Clip", "ClipError", "Decoder", "decoder_version"]
+__all__ = ["Clip", "ClipError", "Decoder", "Timeline", "decoder_version"]
 
 START_S = 60.0
 """Seconds that the decoder's process may take to load its libraries (0.3 on an idle machine)."""
-
-PATIENCE = 10
-"""A clip may take so many times as long as its decoder may be silent."""
 
 PIPE_BYTES = 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A decoded video."""
+    """The decoded frames of a video, all of them or some."""
 
     path: Path
     """The file, as the caller named it."""
     frames: "NDArray[np.uint8]"
     """RGB, uint8 [frame, height, width, 3], in the order of presentation, turned by the file's rotation."""
-    fps: float
-    """Average frames a second by the container; 0 where it does not say."""
-    container_frames: int
-    """Frames that the container promises; the decoder has read as many."""
+    indices: tuple[int, ...]
+    """Which frame of the clip each of them is."""
+    timeline: Timeline
+    """When the clip shows its frames, and which decoder reads them."""
 
 
 def decoder_version() -> str:
-    """Return the decoder's distribution and version, such as ``decord2 3.4.0``.
+    """Return the first decoder's distribution and version, such as ``decord2 3.4.0``.
 
     decord and decord2 install the same files: where both are installed both are named, because
     nobody can tell whose files they are. Raises PackageNotFoundError where decord2 is not installed.
@@ -75,10 +84,11 @@ class Decoder:
     """One decoder process, for one clip at a time (threads wait for one another)."""
 
     def __init__(self, timeout_s: float = 30.0) -> None:
-        """Set how long no frame may come, in seconds (a clip may take ten times that); start nothing yet."""
+        """Set how long nothing may come of a clip, in seconds; start nothing yet."""
         self.timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._reader: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -91,25 +101,75 @@ class Decoder:
         """The process that decodes, or None while none has been started."""
         return None if self._process is None else self._process.pid
 
-    def decode(self, path: str | Path) -> Clip:
-        """Return every frame of the clip at ``path``, within the time limits. Raises ClipError otherwise."""
+    def timeline(self, path: str | Path) -> Timeline:
+        """Return when the clip at ``path`` shows its frames, and which decoder reads it; keep no frame.
+
+        Raises ClipError where it cannot be read.
+        """
+        with self._one_clip(Path(path)):
+            answer, timeline = self._begin(Path(path), ())
+            answer.expect_end(Path(path))
+        return timeline
+
+    def decode(self, path: str | Path, indices: Sequence[int] | None = None) -> Clip:
+        """Return the frames of the clip at ``path`` that are asked for (ascending; None: all of them).
+
+        The clip is decoded no further than the last of them. Raises ClipError where it cannot be read, or has
+        no such frame.
+        """
+        import numpy as np
+
         path = Path(path)
-        _check_file(path)
+        wanted = None if indices is None else ascending(indices)
+        with self._one_clip(path):
+            answer, timeline = self._begin(path, wanted)
+            wanted = tuple(range(timeline.n_frames)) if wanted is None else wanted
+            frames = np.empty((len(wanted), timeline.height, timeline.width, 3), dtype=np.uint8)
+            for frame in frames:
+                answer.frame(path, frame)
+            answer.expect_end(path)
+        return Clip(path, frames, wanted, timeline)
+
+    def stream(self, path: str | Path) -> "Iterator[NDArray[np.uint8]]":
+        """Yield every frame of the clip at ``path``, uint8 [height, width, 3], one at a time.
+
+        Memory does not grow with the clip. Until the iterator ends, or is closed, this decoder reads nothing
+        else; two decoders may stream two clips side by side. Raises ClipError where it cannot be read.
+        """
+        import numpy as np
+
+        path = Path(path)
+        with self._one_clip(path):
+            answer, timeline = self._begin(path, None)
+            for _ in range(timeline.n_frames):
+                frame = np.empty((timeline.height, timeline.width, 3), dtype=np.uint8)
+                answer.frame(path, frame)
+                yield frame
+            answer.expect_end(path)
+
+    def close(self) -> None:
+        """End the process; a later `decode` starts another."""
         with self._lock:
+            self._stop()
+
+    @contextlib.contextmanager
+    def _one_clip(self, path: Path) -> Iterator[None]:
+        """Hold the process for one clip, and turn what goes wrong with it into one ClipError."""
+        _check_file(path)
+        if self._reader == threading.get_ident():
+            raise RuntimeError("this decoder streams a clip; end that first, or take another decoder")
+        with self._lock:
+            self._reader = threading.get_ident()
             try:
-                if self._alive():
-                    with contextlib.suppress(EOFError):  # killed while it was idle: no fault of this clip
-                        return self._decode(path)
-                    self._stop()
-                return self._decode(path)
+                yield
             except ClipError:
                 raise
             except TimeoutError as late:
                 self._stop()
                 raise ClipError(
                     path,
-                    f"was not decoded: {late}, and the decoder was stopped; re-encode it, cut it, or try "
-                    "again on a less busy machine",
+                    f"was not decoded: {late}, and the decoder was stopped; re-encode it, or try again on a "
+                    "less busy machine",
                 ) from None
             except EOFError:
                 raise ClipError(
@@ -117,39 +177,28 @@ class Decoder:
                 ) from None
             except MemoryError:
                 self._stop()
-                raise ClipError(path, "needs more memory than there is; cut it or scale it down") from None
+                raise ClipError(
+                    path, "needs more memory than there is; cut it, scale it down, or take fewer frames"
+                ) from None
             except BaseException:
                 self._stop()  # interrupted in the middle of an answer: the next one would be misread
                 raise
+            finally:
+                self._reader = None
 
-    def close(self) -> None:
-        """End the process; a later `decode` starts another."""
-        with self._lock:
+    def _begin(self, path: Path, indices: tuple[int, ...] | None) -> "tuple[_Answer, Timeline]":
+        """Send one request and read its answer up to the frames."""
+        request = Request(os.path.abspath(path), indices)  # noqa: PTH100 - links stay links
+        if self._alive():
+            with contextlib.suppress(EOFError):  # killed while it was idle: no fault of this clip
+                return self._asked(path, request)
             self._stop()
+        return self._asked(path, request)
 
-    def _decode(self, path: Path) -> Clip:
-        """Send one request and read its answer. Raises EOFError or TimeoutError where none comes."""
-        import numpy as np
-
+    def _asked(self, path: Path, request: Request) -> "tuple[_Answer, Timeline]":
         answer = _Answer(self._running(path), self.timeout_s)
-        answer.request(os.path.abspath(path))  # noqa: PTH100 - "x:y.mp4" would be a protocol; links stay links
-        kind, length = answer.message()
-        if kind == ERROR:
-            raise ClipError(path, answer.text(length))
-        header = json.loads(answer.text(length))
-        frames = np.empty((header["frames"], header["height"], header["width"], 3), dtype=np.uint8)
-        for frame in frames:
-            kind, length = answer.message()
-            if kind != FRAME:
-                break
-            answer.into(memoryview(frame.reshape(-1)))
-        else:
-            kind, length = answer.message()
-        if kind == ERROR:
-            raise ClipError(path, answer.text(length))
-        if kind != END:
-            raise EOFError
-        return Clip(path, frames, header["fps"], header["container_frames"])
+        answer.request(request)
+        return answer, timeline_of(answer.expect(TIMELINE, path))
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -160,19 +209,17 @@ class Decoder:
             return self._process
         self._stop()
         self._process = subprocess.Popen(
-            # -P: the script's folder is this room, whose modules are not to be found as top-level ones
-            [sys.executable, "-P", decoder_child.__file__],
+            [sys.executable, "-P", "-m", decoder_child.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             pipesize=PIPE_BYTES,
-            # DECORD_EOF_RETRY_MAX and its kin change which files decode
-            env={name: value for name, value in os.environ.items() if not name.startswith("DECORD_")},
+            env=_environment(),
         )
         answer = _Answer(self._process, START_S)
         try:
-            kind, length = answer.message()
-            problem = "" if kind == READY else answer.text(length)
+            kind, content = answer.message()
+            problem = "" if kind == READY else content.decode()
         except TimeoutError:
             problem = f"no sign of life within {START_S:g} s; try again on a less busy machine"
         except EOFError:
@@ -199,8 +246,16 @@ class Decoder:
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
+def _environment() -> dict[str, str]:
+    """Return the process's environment: it finds this package, and nothing changes which files decode."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("DECORD_")}
+    package = str(Path(__file__).parents[2])
+    ours["PYTHONPATH"] = os.pathsep.join([*filter(None, [ours.get("PYTHONPATH")]), package])
+    return ours
+
+
 class _Answer:
-    """One answer of the child, read from its pipe within two limits: on its silence, and on all of it."""
+    """One answer of the child, read from its pipe within a limit on its silence."""
 
     def __init__(self, process: subprocess.Popen[bytes], silence_s: float) -> None:
         assert process.stdin is not None
@@ -210,38 +265,58 @@ class _Answer:
         self._poll = select.poll()
         self._poll.register(self._replies, select.POLLIN)
         self._silence_s = silence_s
-        self._whole_s = PATIENCE * silence_s
-        self._deadline = time.monotonic() + self._whole_s
 
-    def request(self, absolute: str) -> None:
+    def request(self, request: Request) -> None:
         try:
-            self._requests.write(json.dumps(absolute).encode() + b"\n")
+            self._requests.write(request.line())
             self._requests.flush()
         except BrokenPipeError:
             raise EOFError from None
 
-    def message(self) -> tuple[bytes, int]:
-        """Return kind and length of the next message."""
-        head = bytearray(MESSAGE.size)
-        self.into(memoryview(head))
-        kind, length = MESSAGE.unpack(head)
-        return kind, length
+    def expect(self, wanted: bytes, path: Path) -> bytes:
+        """Return the content of the next message but for progress. Raises ClipError where it is an error."""
+        kind, content = self.message()
+        if kind == ERROR:
+            raise ClipError(path, content.decode())
+        if kind != wanted:
+            raise EOFError
+        return content
 
-    def text(self, length: int) -> str:
+    def expect_end(self, path: Path) -> None:
+        self.expect(END, path)
+
+    def frame(self, path: Path, frame: "NDArray[np.uint8]") -> None:
+        """Read the next frame in place."""
+        kind, length = self._head()
+        if kind == ERROR:
+            raise ClipError(path, self._content(length).decode())
+        if kind != FRAME or length != frame.nbytes:
+            raise EOFError
+        self._into(frame.reshape(-1).data)
+
+    def message(self) -> tuple[bytes, bytes]:
+        """Return kind and content of the next message but for progress."""
+        kind, length = self._head()
+        return kind, self._content(length)
+
+    def _head(self) -> tuple[bytes, int]:
+        while True:
+            head = bytearray(HEAD.size)
+            self._into(memoryview(head))
+            kind, length = HEAD.unpack(head)
+            if kind != PROGRESS:
+                return kind, length
+
+    def _content(self, length: int) -> bytes:
         content = bytearray(length)
-        self.into(memoryview(content))
-        return content.decode()
+        self._into(memoryview(content))
+        return bytes(content)
 
-    def into(self, buffer: memoryview) -> None:
-        """Fill the buffer. Raises TimeoutError, which names the limit; EOFError when the child is gone."""
+    def _into(self, buffer: memoryview) -> None:
+        """Fill the buffer. Raises TimeoutError after too long a silence; EOFError when the child is gone."""
         while buffer:
-            left_s = max(self._deadline - time.monotonic(), 0)
-            if not self._poll.poll(min(self._silence_s, left_s) * 1000) or not left_s:
-                raise TimeoutError(
-                    f"no frame came for {self._silence_s:g} s"
-                    if self._silence_s < left_s
-                    else f"it took more than {self._whole_s:g} s"
-                )
+            if not self._poll.poll(self._silence_s * 1000):
+                raise TimeoutError(f"no frame came for {self._silence_s:g} s")
             read = os.readv(self._replies, [buffer])
             if not read:
                 raise EOFError
@@ -255,7 +330,7 @@ def _check_file(path: Path) -> None:
     except FileNotFoundError:
         problem = "does not exist; check the name, or fetch it"
         if path.is_symlink():
-            problem = f"is a link to {path.readlink()}, which does not exist; mend the link"
+            problem = f"is a link to {path.readlink()}, which does not exist; fix the link"
         raise ClipError(path, problem) from None
     except (OSError, ValueError) as error:  # a loop of links, a closed folder, a NUL in the name
         reason = getattr(error, "strerror", None) or error
@@ -265,6 +340,6 @@ def _check_file(path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ClipError(path, "is no regular file (a pipe, socket or device); name a video file")
     if status.st_size == 0:
-        raise ClipError(path, f"is empty (0 bytes); {FETCH}")
+        raise ClipError(path, "is empty (0 bytes); fetch it again")
     if not os.access(path, os.R_OK):
         raise ClipError(path, "may not be read by this user; change its permissions")

@@ -15,20 +15,30 @@ lists, open GOPs or B-frames in AVI. PyAV walks the packets first, without decod
 repeats the last frame where packets are hidden, and believes a file that is cut short.
 """
 
-import json
 import os
 import queue
 import re
 import signal
-import struct
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
+from itertools import chain
 from typing import Any, BinaryIO
 
-MESSAGE = struct.Struct(">cQ")
-READY, HEADER, FRAME, END, ERROR = b"R", b"H", b"F", b"E", b"X"
+from circuit_claims.clips.protocol import (
+    END,
+    ERROR,
+    FRAME,
+    READY,
+    TIMELINE,
+    Request,
+    request_of,
+    send,
+    timeline_bytes,
+)
+from circuit_claims.clips.timeline import Timeline
 
 MAX_PIXELS = 2**29
 """Width x height x frames of a clip: 1.6 GB of RGB, or 19 s of 720p at 30 frames a second."""
@@ -66,6 +76,8 @@ class Container:
     """Packets that the edit list leaves out of the presentation."""
     damaged: int
     """Packets that the demuxer marks as corrupt."""
+    times: tuple[float, ...] = ()
+    """Seconds, of the packets that are shown, ascending."""
 
 
 def read_container(path: str) -> Container:
@@ -78,10 +90,13 @@ def read_container(path: str) -> Container:
             if not isinstance(stream, av.VideoStream):
                 raise RefusedError("holds no video stream; name a video file")
             packets = hidden = damaged = 0
+            times = []
             most = most_frames(stream.width, stream.height)
             for packet in container.demux(stream):
                 packets += packet.size > 0  # the last one is empty: it flushes a decoder
                 hidden += packet.is_discard
+                if packet.size and not packet.is_discard and packet.pts is not None:
+                    times.append(float(packet.pts * packet.time_base))
                 damaged += packet.is_corrupt
                 if packets > most:
                     break
@@ -93,6 +108,7 @@ def read_container(path: str) -> Container:
                 packets=packets,
                 hidden=hidden,
                 damaged=damaged,
+                times=tuple(sorted(times)),
             )
     except av.FFmpegError as error:
         raise RefusedError(f"is no video, or a damaged one ({error.strerror}); {FETCH}") from None
@@ -185,17 +201,24 @@ def gist(error: Exception) -> str:
     return f"{type(error).__name__}: {clause[-120:]}" if clause else type(error).__name__
 
 
-def answer(path: str, replies: BinaryIO) -> None:
+def answer(request: Request, replies: BinaryIO) -> None:
     """Send one clip, or what is wrong with it."""
     try:
-        container = read_container(path)
+        container = read_container(request.path)
         check_container(container)
-        for number, frame in enumerate(frames_of(path, container)):
-            if number == 0:
-                height, width = frame.shape[:2]
-                header = {"frames": container.promised, "height": height, "width": width}
-                header |= {"fps": container.fps, "container_frames": container.promised}
-                send(replies, HEADER, json.dumps(header).encode())
+        frames = frames_of(request.path, container)
+        first = next(frames)
+        height, width = first.shape[:2]
+        times = tuple(time - container.times[0] for time in container.times)
+        version = f"decord2 {metadata.version('decord2')}"
+        timeline = Timeline(times, width, height, container.fps, version)
+        send(replies, TIMELINE, timeline_bytes(timeline))
+        wanted = range(timeline.n_frames) if request.indices is None else request.indices
+        numbered = enumerate(chain([first], frames))
+        for index in wanted:
+            frame = next((frame for number, frame in numbered if number == index), None)
+            if frame is None:
+                raise RefusedError(f"has {timeline.n_frames} frames, and no frame {index}")
             send(replies, FRAME, memoryview(frame.reshape(-1)))
         send(replies, END)
     except RefusedError as refused:
@@ -204,17 +227,10 @@ def answer(path: str, replies: BinaryIO) -> None:
         send(replies, ERROR, f"cannot be decoded ({gist(error)}); {ENCODE}".encode())
 
 
-def send(replies: BinaryIO, kind: bytes, content: bytes | memoryview = b"") -> None:
-    """Write one message."""
-    replies.write(MESSAGE.pack(kind, len(content)))
-    replies.write(content)
-    replies.flush()
-
-
-def listen(requests: "queue.SimpleQueue[str]") -> None:
+def listen(requests: "queue.SimpleQueue[Request]") -> None:
     """Take requests until the parent closes the pipe or dies; then leave, even out of a native loop."""
     for line in sys.stdin.buffer:
-        requests.put(json.loads(line))
+        requests.put(request_of(line))
     os._exit(0)
 
 
@@ -223,7 +239,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # native libraries print there, into the answers
-    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(requests,), daemon=True).start()
     try:
         import av  # noqa: F401

@@ -79,7 +79,7 @@ def inspect(path: Path, sampling: Sampling, decoder: Decoder) -> Inspected:
         n_frames=len(clip.frames),
         width=clip.frames.shape[2],
         height=clip.frames.shape[1],
-        fps=clip.fps,
+        fps=clip.timeline.fps,
         window=window,
         pixel_shape=pixel_shape,
         bits=bits,

@@ -26,7 +26,7 @@ def remake(source: Path, target: Path, decoder: Decoder, jitter: int) -> str:
     if jitter < 1 or jitter >= len(clip.frames):
         raise ClipError(source, f"has {len(clip.frames)} frames, and its cut cannot be moved by {jitter}")
     height, width = clip.frames.shape[1:3]
-    rate = Fraction(clip.fps or 25).limit_denominator(1001)
+    rate = Fraction(clip.timeline.fps or 25).limit_denominator(1001)
     with av.open(str(target), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = height, width

@@ -41,7 +41,7 @@ def test_frames_equal_the_reference(shared_decoder: Decoder, ramp: Path) -> None
     clip = shared_decoder.decode(ramp)
     assert clip.frames.shape == (N_FRAMES, 64, 128, 3)
     assert clip.frames.dtype == np.uint8
-    assert (clip.path, clip.fps, clip.container_frames) == (ramp, 12.0, N_FRAMES)
+    assert (clip.path, clip.timeline.fps, clip.timeline.n_frames) == (ramp, 12.0, N_FRAMES)
     np.testing.assert_array_equal(clip.frames, reference(ramp))
 
 
