@@ -40,10 +40,11 @@ def frames_of(
     with Decoder() as decoder:
         for pair in _chosen(pairs, figures):
             for name, clip in (("success", pair.positive), ("failure", pair.negative)):
-                frames = _kept(clip, pairs.sampling, cache) or _decoded(clip, pairs.sampling, decoder)
+                sampling = pairs.sampling_of(pair)
+                frames = _kept(clip, sampling, cache) or _decoded(clip, sampling, decoder)
                 if frames:
                     found[pair.name, name] = frames
-                    _keep(clip, pairs.sampling, cache, frames)
+                    _keep(clip, sampling, cache, frames)
     return found
 
 
@@ -63,16 +64,16 @@ def _decoded(clip: ClipFile, sampling: Sampling, decoder: Decoder) -> list[bytes
     from circuit_claims.clips.sampling import SamplingError
 
     try:
-        frames = decoder.decode(clip.path).frames
-        window = [index + clip.start for index in sampling.indices(len(frames))]
+        window = sampling.moved(clip.start).indices(decoder.timeline(clip.path))
+        count = min(SHOWN, len(window))
+        shown = [window[int((at + 0.5) * len(window) / count)] for at in range(count)]
+        decoded = decoder.decode(clip.path, sorted(set(shown)))
     except (ClipError, SamplingError):
         return []
-    if not window or window[0] < 0 or window[-1] >= len(frames):
-        return []
-    count = min(SHOWN, len(window))
+    frames = dict(zip(decoded.indices, decoded.frames, strict=True))
     made = []
-    for at in range(count):
-        image = Image.fromarray(frames[window[int((at + 0.5) * len(window) / count)]])
+    for index in shown:
+        image = Image.fromarray(frames[index])
         image.thumbnail((4 * HEIGHT, HEIGHT))
         out = BytesIO()
         image.save(out, format="JPEG", quality=80)
@@ -82,7 +83,8 @@ def _decoded(clip: ClipFile, sampling: Sampling, decoder: Decoder) -> list[bytes
 
 def _file(clip: ClipFile, sampling: Sampling, cache: Path) -> Path:
     rule = "-".join(str(value) for value in sampling.as_dict().values())
-    return cache / "frames" / f"{clip.sha256[:32]}{clip.start:+d}-{rule}.json"
+    moved = clip.key.removeprefix(clip.sha256) or "+0"
+    return cache / "frames" / f"{clip.sha256[:32]}{moved}-{rule}.json".replace(" ", "")
 
 
 def _kept(clip: ClipFile, sampling: Sampling, cache: Path | None) -> list[bytes]:

@@ -176,7 +176,7 @@ class Setting:
             noted |= {
                 "weights": str(self.facts.get(model, {}).get("fingerprint", ""))[:16],
                 **self.place(),
-                "sampling": json.dumps(dict(self.tested[model].pairs.sampling.as_dict()), sort_keys=True),
+                "sampling": json.dumps(self.tested[model].pairs.sampled(), sort_keys=True),
             }
         return noted
 

@@ -178,7 +178,7 @@ def _example_sampling(frames: int) -> dict[str, int]:
         raise InitError(
             f"the example has a window of {stated.frames} frames; leave --frames out, or --example"
         )
-    return {"frames": stated.frames, "stride": stated.stride, "start": stated.start}
+    return {"frames": stated.frames, "stride": stated.stride, "start": int(stated.start)}
 
 
 def _add_example(manifest: Path) -> None:

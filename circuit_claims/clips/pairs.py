@@ -132,6 +132,10 @@ class Pair:
     sampling: Sampling | None = None
     """Its own window, by time; None where it is sampled as its set. Ask `PairSet.sampling_of` for either."""
 
+    def clip(self, positive: bool) -> ClipFile:
+        """Return one of the two clips."""
+        return self.positive if positive else self.negative
+
 
 @dataclass(frozen=True)
 class PairSet:
@@ -170,7 +174,13 @@ class PairSet:
         pairs = (replace(p, sampling=p.sampling.shifted(by)) if p.sampling else p for p in self.pairs)
         return replace(self, sampling=self.sampling.shifted(by), pairs=tuple(pairs))
 
-    def sampled(self) -> Mapping[str, object]:
+    def shift_in_words(self, *by: int) -> str:
+        """Return how far `shifted` moves the windows, such as ``-2 and 2 source frames``."""
+        own = {self.sampling_of(pair).every for pair in self.pairs} - {self.sampling.every}
+        others = " (a pair with a window of its own: half steps of it)" if own else ""
+        return self.sampling.shift_in_words(*by) + others
+
+    def sampled(self) -> dict[str, object]:
         """Return as plain data how the set is sampled, with the pairs that have windows of their own."""
         own = {pair.name: dict(pair.sampling.as_dict()) for pair in self.pairs if pair.sampling}
         return {**self.sampling.as_dict(), **({"pairs": own} if own else {})}

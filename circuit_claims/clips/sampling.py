@@ -141,11 +141,11 @@ class Sampling:
         """The least shift that changes every frame of the window, where no frame of it stands twice."""
         return 2 if self.by_time else 1
 
-    def shift_in_words(self, by: int) -> str:
-        """How far `shifted` moves a window, such as ``2 source frames`` or ``0.08 s``."""
+    def shift_in_words(self, *by: int) -> str:
+        """How far `shifted` moves a window, such as ``-2 and 2 source frames`` or ``0.08 s``."""
         if self.every is not None:
-            return in_words(by * self.every / 2)
-        return f"{by} source frame{'' if abs(by) == 1 else 's'}"
+            return " and ".join(in_words(one * self.every / 2) for one in by)
+        return f"{' and '.join(map(str, by))} source frame{'' if by == (1,) else 's'}"
 
     def as_dict(self) -> Mapping[str, str | int | None]:
         """Return the rule as plain data: what a store's key, a record and a manifest hold."""

@@ -14,9 +14,10 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.clips.pairs import ClipFile, Pair, PairKind, PairSet
+from circuit_claims.clips.pairs import Pair, PairKind, PairSet
+from circuit_claims.clips.sampling import Sampling, SamplingError
 from circuit_claims.measure.code_hash import PACKAGE, code_hash
-from circuit_claims.measure.controls import require_clips
+from circuit_claims.measure.controls import require_clips, third_clip
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.seen import Seen
 from circuit_claims.measure.store import Store, versions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from circuit_claims.clips.decode import Decoder
+    from circuit_claims.clips.timeline import Timeline
     from circuit_claims.models.residual import ResidualModel
     from circuit_claims.models.source import ModelSource
 
@@ -61,6 +63,8 @@ class Bench:
     """By model: states in one batch, where the device has no memory for as many as were planned."""
     kept: dict[Path, np.ndarray] = field(default_factory=dict)
     """Decoded clips, for all models of the run; the oldest go first."""
+    timelines: dict[Path, Timeline] = field(default_factory=dict)
+    """Of the clips that were asked for."""
 
     def frames(self, path: Path) -> np.ndarray:
         """All frames of a clip, uint8 `[frame, h, w, 3]`, decoded once while there is room."""
@@ -70,6 +74,12 @@ class Bench:
                 self.kept.pop(next(iter(self.kept)))
             self.kept[path] = frames
         return self.kept[path]
+
+    def timeline(self, path: Path) -> Timeline:
+        """When a clip shows its frames, asked of the decoder once."""
+        if path not in self.timelines:
+            self.timelines[path] = self.decoder.timeline(path)
+        return self.timelines[path]
 
 
 class Assay:
@@ -85,7 +95,7 @@ class Assay:
         self._facts: dict[str, Any] | None = None
         self._precision: tuple[str, str] | None = None
         self._measured: dict[str, dict[str, Any]] = {}
-        self._pixels: dict[tuple[str, int], Tensor] = {}
+        self._pixels: dict[tuple[str, Sampling], Tensor] = {}
         self.seen = Seen()
         """What is kept of preprocessed frames: shared by all that preprocess alike, in every window."""
 
@@ -104,8 +114,8 @@ class Assay:
         return other
 
     def shifted(self, by: int) -> Assay:
-        """The same model on the same pairs, both clips' windows moved by `by` source frames (jitter)."""
-        moved = Assay(self.source, replace(self.pairs, sampling=self.pairs.sampling.shifted(by)), self.bench)
+        """The same model on the same pairs, both clips' windows moved together (`Sampling.shifted`)."""
+        moved = Assay(self.source, self.pairs.shifted(by), self.bench)
         moved._model, moved._facts, moved._fingerprint = self._model, self._facts, self._fingerprint
         moved._precision, moved._reduced, moved.seen = self.precision(), self._reduced, self.seen
         return moved
@@ -189,8 +199,8 @@ class Assay:
             "measurement": what,
             "params": dict(params),
             "weights": self._fingerprint,
-            "clips": [pair.positive.key, pair.negative.key],
-            "sampling": dict(self.pairs.sampling.as_dict()),
+            "clips": [pair.positive.key, pair.negative.key, *third_clip(self, pair, params)],
+            "sampling": dict(self.pairs.sampling_of(pair).as_dict()),
             "device": self.bench.device,
             "precision": "float32" if what in ALWAYS_FLOAT32 else self.precision()[0],
             "threads": self.bench.threads,
@@ -293,8 +303,7 @@ class Assay:
         return self._clip(pair, False)
 
     def _clip(self, pair: Pair, positive: bool) -> Tensor:
-        clip_file = pair.positive if positive else pair.negative
-        key = (clip_file.key, self.pairs.sampling.start)
+        key = (pair.clip(positive).key, self.pairs.sampling_of(pair))
         if key not in self._pixels:
             made = self.moved(pair, positive, 0)
             while self._pixels and sum(p.nbytes for p in self._pixels.values()) + made.nbytes > PIXELS_KEPT:
@@ -303,26 +312,31 @@ class Assay:
         return self._pixels[key]
 
     def moved(self, pair: Pair, positive: bool, by: int) -> Tensor:
-        """The pixels `[frame, 3, h, w]` of a clip's window moved by `by` source frames.
+        """The pixels `[frame, 3, h, w]` of a clip's window moved by `by` units of jitter.
 
         Raises SamplingError where it does not fit into the clip.
         """
-        clip = pair.positive if positive else pair.negative
-        frames = self.bench.frames(clip.path)
-        chosen = self._indices(clip, len(frames), by)
-        return self.seen.window(clip.path, frames, chosen, self.pixels)
+        path = pair.clip(positive).path
+        chosen = self.indices(pair, positive, by)
+        return self.seen.window(path, self.bench.frames(path), chosen, self.pixels)
 
     def window(self, pair: Pair, positive: bool) -> np.ndarray:
         """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`."""
-        clip = pair.positive if positive else pair.negative
-        frames = self.bench.frames(clip.path)
-        chosen: np.ndarray = frames[list(self._indices(clip, len(frames)))]
+        chosen: np.ndarray = self.bench.frames(pair.clip(positive).path)[list(self.indices(pair, positive))]
         return chosen
 
-    def _indices(self, clip: ClipFile, count: int, shift: int = 0) -> tuple[int, ...]:
-        moved = shift + clip.start
-        sampling = self.pairs.sampling.shifted(moved) if moved else self.pairs.sampling
-        return sampling.indices(count)
+    def indices(self, pair: Pair, positive: bool, by: int = 0) -> tuple[int, ...]:
+        """The source frames of a clip's window, ascending; by time, a frame may stand twice.
+
+        The window is moved by `by` units of jitter (`Sampling.shifted`). Raises SamplingError, naming the
+        clip, where it does not fit into it.
+        """
+        clip = pair.clip(positive)
+        try:
+            sampling = self.pairs.sampling_of(pair, clip).shifted(by)
+            return sampling.indices(self.bench.timeline(clip.path))
+        except SamplingError as why:
+            raise SamplingError(f"{clip.path.name}: {why}") from None
 
     def pixels(self, window: np.ndarray) -> Tensor:
         """What the model's preprocessing makes of frames uint8 `[frame, h, w, 3]`."""

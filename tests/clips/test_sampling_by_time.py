@@ -155,7 +155,7 @@ def test_the_least_shift_is_a_step() -> None:
 
 def test_a_shift_in_words() -> None:
     assert by_time(4, "0.08 s").shift_in_words(-2) == "-0.08 s"
-    assert Sampling("stride", 4).shift_in_words(-2) == "-2 source frames"
+    assert Sampling("stride", 4).shift_in_words(-2, 2) == "-2 and 2 source frames"
     assert Sampling("stride", 4).shift_in_words(1) == "1 source frame"
 
 

@@ -175,12 +175,15 @@ def rendered(tmp_path: Path, track: Any, frames: int = 6, preprocess: Any = None
     assay: Any = SimpleNamespace(
         model=lambda: SimpleNamespace(preprocess=preprocess or plainly, token_grid=(2, 2, 2)),
         window=lambda _pair, _positive: window,
-        bench=SimpleNamespace(frames=lambda _path: np.zeros((frames, 8, 8, 3), np.uint8)),
+        indices=lambda _pair, _positive: (1, 2, 3, 4),
+        bench=SimpleNamespace(timeline=lambda _path: SimpleNamespace(n_frames=frames)),
         seen=Seen(),
-        pairs=SimpleNamespace(tracks=path, name="made", sampling=Sampling("stride", 4, start=1)),
+        pairs=SimpleNamespace(
+            tracks=path, name="made", sampling_of=lambda _pair: Sampling("stride", 4, start=1)
+        ),
     )
     clip = SimpleNamespace(path=Path("a.mp4"), start=0)
-    pair: Any = SimpleNamespace(name="made", positive=clip, negative=clip)
+    pair: Any = SimpleNamespace(name="made", clip=lambda _positive: clip)
     return assay, pair
 
 
