@@ -22,7 +22,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Clip", "ClipError", "Decoder", "Timeline", "decoder_version"]
+__all__ = ["Clip", "ClipError", "Decoder", "Timeline"]
 
 START_S = 60.0
 """Seconds that the decoder's process may take to load its libraries (0.3 on an idle machine)."""
@@ -66,18 +65,6 @@ class Clip:
     """Which frame of the clip each of them is."""
     timeline: Timeline
     """When the clip shows its frames, and which decoder reads them."""
-
-
-def decoder_version() -> str:
-    """Return the first decoder's distribution and version, such as ``decord2 3.4.0``.
-
-    decord and decord2 install the same files: where both are installed both are named, because
-    nobody can tell whose files they are. Raises PackageNotFoundError where decord2 is not installed.
-    """
-    names = [f"decord2 {metadata.version('decord2')}"]
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        names.append(f"decord {metadata.version('decord')}")
-    return " and ".join(names)
 
 
 class Decoder:
@@ -108,7 +95,7 @@ class Decoder:
         """
         with self._one_clip(Path(path)):
             answer, timeline = self._begin(Path(path), ())
-            answer.expect_end(Path(path))
+            answer.expect(END, Path(path))
         return timeline
 
     def decode(self, path: str | Path, indices: Sequence[int] | None = None) -> Clip:
@@ -127,7 +114,8 @@ class Decoder:
             frames = np.empty((len(wanted), timeline.height, timeline.width, 3), dtype=np.uint8)
             for frame in frames:
                 answer.frame(path, frame)
-            answer.expect_end(path)
+            other = answer.expect(END, path)
+            timeline = timeline_of(other) if other else timeline
         return Clip(path, frames, wanted, timeline)
 
     def stream(self, path: str | Path) -> "Iterator[NDArray[np.uint8]]":
@@ -145,7 +133,7 @@ class Decoder:
                 frame = np.empty((timeline.height, timeline.width, 3), dtype=np.uint8)
                 answer.frame(path, frame)
                 yield frame
-            answer.expect_end(path)
+            answer.expect(END, path)
 
     def close(self) -> None:
         """End the process; a later `decode` starts another."""
@@ -281,9 +269,6 @@ class _Answer:
         if kind != wanted:
             raise EOFError
         return content
-
-    def expect_end(self, path: Path) -> None:
-        self.expect(END, path)
 
     def frame(self, path: Path, frame: "NDArray[np.uint8]") -> None:
         """Read the next frame in place."""
