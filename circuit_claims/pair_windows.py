@@ -87,11 +87,13 @@ def _stated(manifest: Path, options: argparse.Namespace, takes: int | None) -> S
 
 
 def _own(of_set: Sampling, options: argparse.Namespace) -> Sampling | None:
-    """The window of a pair alone, where its step in time is not that of its set."""
-    if options.every in (None, of_set.every):
+    """The window of a pair alone, by time, where it is not that of its set."""
+    every = options.every or of_set.every
+    if every is None:
         return None
     start = min(options.start) if options.start else of_set.start if of_set.by_time else 0
-    return Sampling("time", of_set.frames, start=start, every=options.every)
+    own = Sampling("time", of_set.frames, start=start, every=every)
+    return None if own == of_set else own
 
 
 def _check_starts(starts: tuple[int | Decimal, ...], by_time: bool) -> None:

@@ -255,7 +255,7 @@ def newline(folder: Path) -> str:
     ("bad", "said"),
     [
         (loop, "loop.mp4: cannot be reached"),
-        (dangling, "is a link to nothing.mp4, which does not exist; mend the link"),
+        (dangling, "is a link to nothing.mp4, which does not exist; fix the link"),
         (directory, "is a directory; name a video file"),
         (text, "is no video, or a damaged one"),
         (empty, r"is empty \(0 bytes\); fetch it again"),

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from circuit_claims.clips.container import opened
 from circuit_claims.clips.decode import Decoder
 from circuit_claims.clips.errors import ClipError
 from circuit_claims.clips.hashing import file_sha256
+from circuit_claims.clips.refusal import RefusedError
 from circuit_claims.clips.sampling import Sampling, SamplingError
 from circuit_claims.clips.seconds import in_words
 from circuit_claims.clips.timeline import Timeline
@@ -86,12 +88,11 @@ def seen_by_model(clip: Inspected, decoder: Decoder) -> "NDArray[np.uint8]":
 
 def _container(path: Path) -> tuple[float, int, int, bool]:
     """Shape of a pixel, bits of a colour, rotation in degrees, interlaced: of a file that can be decoded."""
-    import av
-
-    with av.open(str(path), metadata_errors="ignore") as container:
-        stream = container.streams.best("video")
-        assert isinstance(stream, av.VideoStream)
-        shape = float(stream.sample_aspect_ratio or 1)
-        frame = next(container.decode(stream))
-        bits = max((component.bits for component in frame.format.components), default=8)
-        return shape, bits, int(frame.rotation) % 360, bool(frame.interlaced_frame)
+    try:
+        with opened(str(path.absolute())) as (container, stream):
+            shape = float(stream.sample_aspect_ratio or 1)
+            frame = next(container.decode(stream))
+            bits = max((component.bits for component in frame.format.components), default=8)
+            return shape, bits, int(frame.rotation) % 360, bool(frame.interlaced_frame)
+    except RefusedError as error:
+        raise ClipError(path, str(error)) from None
