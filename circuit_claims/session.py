@@ -135,11 +135,8 @@ class ClaimSession:
             self.store_problems |= dict.fromkeys(store.problems)
             if facts := assay.facts_so_far():
                 batches = {"batches": dict(bench.batches)} if bench.batches else {}
-                self.setting.facts[name] = {
-                    **facts,
-                    "pixel_range": list(range_of(assay.source)),
-                    **batches,
-                }
+                more = {"pixel_range": list(range_of(assay.source)), "read_by": bench.footage.read_by()}
+                self.setting.learn({name: {**facts, **more, **batches}})
 
     def _assay(self, name: str, bench: Bench) -> Assay:
         from circuit_claims.measure.assay import Assay
@@ -220,7 +217,7 @@ class ClaimSession:
         self.store_problems |= dict.fromkeys(problems)
         if not self.planned and planned:
             self.open([planned_from_plain(item) for item in planned])
-        self.setting.facts.update({name: f for name, f in facts.items() if f})
+        self.setting.learn(facts)
 
     def lost_worker(self, why: str) -> None:
         """A worker died: the run is incomplete, whatever the others said."""

@@ -221,8 +221,13 @@ class Setting:
 
     def models(self, counts: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
         """What a report says of each model; `counts` is how much of its record the run was held against."""
+        from circuit_claims.measure.footage import decoders
         from circuit_claims.organisms.registry import about
 
+        known = {name: dict(facts) for name, facts in self.facts.items()}
+        for facts in known.values():
+            if read_by := facts.pop("read_by", None):
+                facts["decoders"] = decoders(read_by)
         return [
             {
                 "name": name,
@@ -234,7 +239,7 @@ class Setting:
                 "recorded_as": self.record_name(name),
                 "pair_set": tested.pairs.name,
                 "pairs": len(tested.pairs.pairs),
-                **self.facts.get(name, {}),
+                **known.get(name, {}),
             }
             for name, tested in self.tested.items()
         ]
@@ -273,6 +278,13 @@ class Setting:
             if any(entry["measurements"] for entry in mine):
                 frames[model["name"]] = frames_of(tested.pairs, figures, self.options.cache)
         return frames
+
+    def learn(self, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note what was found of models that were opened; each of several processes has read some clips."""
+        for name, found in facts.items():
+            if found:
+                read_by = self.facts.get(name, {}).get("read_by", {}) | dict(found.get("read_by", {}))
+                self.facts[name] = {**found, "read_by": read_by}
 
     # What a reader should know -------------------------------------------------------------------
 

@@ -106,15 +106,17 @@ import sys
 from types import SimpleNamespace
 from circuit_claims.clips.pairs import load_pairs
 from circuit_claims.measure.store import Store
+from circuit_claims.clips.timeline import Timeline
 from circuit_claims.organisms.registry import pairs_of, resolve
 import circuit_claims.measure.assay as assay
 source = resolve("organism")
 pairs = load_pairs(pairs_of(source))
 store = Store(sys.argv[1])
-bench = assay.Bench(store, SimpleNamespace())
-cold = assay.Assay(source, pairs, bench)
+walked = SimpleNamespace(timeline=lambda _path: Timeline((0.0,), 1, 1, 0.0, "by hand"))
+cold = assay.Assay(source, pairs, assay.Bench(store, walked))
 for pair in cold.chosen("outcome"):
     store.put(cold._key("jitter.says", {}, pair), {"success": {"label": 1}, "failure": {"label": 1}})
+bench = assay.Bench(store, SimpleNamespace())
 found = assay.Assay(source, pairs, bench).measured("jitter.says", "outcome", {})
 assert len(found) == 32, len(found)
 heavy()

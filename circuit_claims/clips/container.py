@@ -35,6 +35,7 @@ DEMUXERS = (
     "m4v",
     "mpegvideo",
     "yuv4mpegpipe",
+    "wav",
 )
 """Containers and raw streams that hold their own frames, by FFmpeg's names. Playlists, lists of files, image
 patterns, streaming manifests and devices are not among them."""
@@ -166,7 +167,8 @@ def walk(path: str, tell: Tell) -> Walk:
         known_rate = bool(context.bit_rate) and not found.format.startswith("mov")
     if not (found.width and found.height and packets):
         raise RefusedError(
-            f"holds no frames (its header says {found.width}x{found.height}, {packets} packets follow); {FETCH}"
+            f"holds no frames (its header says {found.width}x{found.height}, {packets} packets follow); "
+            f"{FETCH}"
         )
     if entries < found.promised:
         found = _with_all_edits(found, entries, tell)

@@ -36,7 +36,6 @@ from circuit_claims.clips.protocol import (
     READY,
     TIMELINE,
     Request,
-    ascending,
     timeline_of,
 )
 from circuit_claims.clips.timeline import Timeline
@@ -99,15 +98,17 @@ class Decoder:
         return timeline
 
     def decode(self, path: str | Path, indices: Sequence[int] | None = None) -> Clip:
-        """Return the frames of the clip at ``path`` that are asked for (ascending; None: all of them).
+        """Return the frames of the clip at ``path`` that are asked for, in that order (None: all of them).
 
-        The clip is decoded no further than the last of them. Raises ClipError where it cannot be read, or has
-        no such frame.
+        The clip is decoded from its start to the last of them. Raises ClipError where it cannot be read, or
+        has no such frame; ValueError for a frame before the first.
         """
         import numpy as np
 
         path = Path(path)
-        wanted = None if indices is None else ascending(indices)
+        wanted = None if indices is None else tuple(sorted({int(index) for index in indices}))
+        if wanted and wanted[0] < 0:
+            raise ValueError(f"frames are counted from 0; {wanted[0]} was asked for")
         with self._one_clip(path):
             answer, timeline = self._begin(path, wanted)
             wanted = tuple(range(timeline.n_frames)) if wanted is None else wanted
@@ -116,7 +117,10 @@ class Decoder:
                 answer.frame(path, frame)
             other = answer.expect(END, path)
             timeline = timeline_of(other) if other else timeline
-        return Clip(path, frames, wanted, timeline)
+        asked = wanted if indices is None else tuple(int(index) for index in indices)
+        if asked != wanted:
+            frames = frames[np.searchsorted(wanted, asked)]
+        return Clip(path, frames, asked, timeline)
 
     def stream(self, path: str | Path) -> "Iterator[NDArray[np.uint8]]":
         """Yield every frame of the clip at ``path``, uint8 [height, width, 3], one at a time.

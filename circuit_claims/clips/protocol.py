@@ -13,7 +13,6 @@ sequence of messages, each a kind, a length and so many bytes:
 
 import json
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -31,7 +30,7 @@ class Request:
     path: str
     """Absolute: `x:y.mp4` would be a protocol otherwise."""
     indices: tuple[int, ...] | None
-    """The frames that are wanted, ascending; None for all of them, none for the timeline alone."""
+    """The frames that are wanted, ascending, each once; None for all of them, none for the timeline alone."""
 
     def line(self) -> bytes:
         """Return the request as it is sent."""
@@ -62,11 +61,3 @@ def send(replies: BinaryIO, kind: bytes, content: bytes | memoryview = b"") -> N
     replies.write(HEAD.pack(kind, len(content)))
     replies.write(content)
     replies.flush()
-
-
-def ascending(indices: Sequence[int]) -> tuple[int, ...]:
-    """Check the frames that are asked for. Raises ValueError where they do not ascend from 0."""
-    wanted = tuple(int(index) for index in indices)
-    if any(b <= a for a, b in zip((-1, *wanted), wanted, strict=False)):
-        raise ValueError(f"frames are asked for in ascending order, from 0, each once; these are {wanted}")
-    return wanted

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,24 +19,20 @@ from circuit_claims.clips.sampling import Sampling, SamplingError
 from circuit_claims.measure.code_hash import PACKAGE, code_hash
 from circuit_claims.measure.controls import require_clips, third_clip
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.footage import Footage
 from circuit_claims.measure.seen import Seen
 from circuit_claims.measure.store import Store, versions
 from circuit_claims.models.checkpoint import fingerprint
 from circuit_claims.models.precision import AGREEMENT, MEMORY, bfloat16_unit, in_bfloat16
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from torch import Tensor
 
     from circuit_claims.clips.decode import Decoder
-    from circuit_claims.clips.timeline import Timeline
     from circuit_claims.models.residual import ResidualModel
     from circuit_claims.models.source import ModelSource
 
-FRAMES_KEPT = 512 * 2**20
-"""Bytes of decoded frames kept: all clips of the embedded set, six of ten seconds at 340 by 256."""
 PIXELS_KEPT = 128 * 2**20
 """Bytes of preprocessed clips kept for one model and its random controls."""
 BATCH = "states in one batch"
@@ -61,25 +57,11 @@ class Bench:
     """Bytes that the patched states of one sweep may take."""
     batches: dict[str, int] = field(default_factory=dict)
     """By model: states in one batch, where the device has no memory for as many as were planned."""
-    kept: dict[Path, np.ndarray] = field(default_factory=dict)
-    """Decoded clips, for all models of the run; the oldest go first."""
-    timelines: dict[Path, Timeline] = field(default_factory=dict)
-    """Of the clips that were asked for."""
 
-    def frames(self, path: Path) -> np.ndarray:
-        """All frames of a clip, uint8 `[frame, h, w, 3]`, decoded once while there is room."""
-        if path not in self.kept:
-            frames = self.decoder.decode(path).frames
-            while self.kept and sum(k.nbytes for k in self.kept.values()) + frames.nbytes > FRAMES_KEPT:
-                self.kept.pop(next(iter(self.kept)))
-            self.kept[path] = frames
-        return self.kept[path]
-
-    def timeline(self, path: Path) -> Timeline:
-        """When a clip shows its frames, asked of the decoder once."""
-        if path not in self.timelines:
-            self.timelines[path] = self.decoder.timeline(path)
-        return self.timelines[path]
+    @cached_property
+    def footage(self) -> Footage:
+        """The clips of the run, for all models."""
+        return Footage(self.decoder, self.store)
 
 
 class Assay:
@@ -200,6 +182,9 @@ class Assay:
             "params": dict(params),
             "weights": self._fingerprint,
             "clips": [pair.positive.key, pair.negative.key, *third_clip(self, pair, params)],
+            "decoders": [
+                self.bench.footage.timeline(clip).decoder for clip in (pair.positive, pair.negative)
+            ],
             "sampling": dict(self.pairs.sampling_of(pair).as_dict()),
             "device": self.bench.device,
             "precision": "float32" if what in ALWAYS_FLOAT32 else self.precision()[0],
@@ -316,14 +301,14 @@ class Assay:
 
         Raises SamplingError where it does not fit into the clip.
         """
-        path = pair.clip(positive).path
-        chosen = self.indices(pair, positive, by)
-        return self.seen.window(path, self.bench.frames(path), chosen, self.pixels)
+        clip = pair.clip(positive)
+        frames = partial(self.bench.footage.frames, clip)
+        count = self.bench.footage.timeline(clip).n_frames
+        return self.seen.window(clip.path, frames, count, self.indices(pair, positive, by), self.pixels)
 
     def window(self, pair: Pair, positive: bool) -> np.ndarray:
         """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`."""
-        chosen: np.ndarray = self.bench.frames(pair.clip(positive).path)[list(self.indices(pair, positive))]
-        return chosen
+        return self.bench.footage.frames(pair.clip(positive), self.indices(pair, positive))
 
     def indices(self, pair: Pair, positive: bool, by: int = 0) -> tuple[int, ...]:
         """The source frames of a clip's window, ascending; by time, a frame may stand twice.
@@ -334,7 +319,7 @@ class Assay:
         clip = pair.clip(positive)
         try:
             sampling = self.pairs.sampling_of(pair, clip).shifted(by)
-            return sampling.indices(self.bench.timeline(clip.path))
+            return sampling.indices(self.bench.footage.timeline(clip))
         except SamplingError as why:
             raise SamplingError(f"{clip.path.name}: {why}") from None
 

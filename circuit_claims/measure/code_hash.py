@@ -15,6 +15,8 @@ from pathlib import Path
 PACKAGE = "circuit_claims"
 EVERY_MEASUREMENT = ("measure.assay", "models.load")
 """What each of them goes through: which frames and clips, and how the model is loaded and preprocesses."""
+READING = ("clips.decode", "clips.decoder_child")
+"""Both sides of the pipe: the second is started by its name."""
 NO_NUMBER = ("measure/store.py", "measure/code_hash.py")
 """What is on the way, and no number depends on: how numbers are kept, and under which key. An entry's own
 format and hash say whether it can be read."""
@@ -27,10 +29,19 @@ def code_hash(module: str, package: Path | None = None) -> str:
     Imports inside functions count, and those for type checking too: too much is measured again, never too
     little. Raises FileNotFoundError for a module that is not there.
     """
-    root = package or Path(__file__).parents[1]
+    return _hash_of((module, *EVERY_MEASUREMENT), package or Path(__file__).parents[1])
+
+
+@functools.cache
+def reading_hash() -> str:
+    """A sha256 of the code that reads clips: what a clip's timeline depends on."""
+    return _hash_of(READING, Path(__file__).parents[1])
+
+
+def _hash_of(modules: tuple[str, ...], root: Path) -> str:
     digest = hashlib.sha256()
     left_out = {root / name for name in NO_NUMBER}
-    for path in sorted(_reached(root, (module, *EVERY_MEASUREMENT)) - left_out):
+    for path in sorted(_reached(root, modules) - left_out):
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -117,7 +117,7 @@ def require_clips(assay: Assay, pair: Pair, control: str) -> None:
 
 
 def third_clip(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> list[Any]:
-    """What of another pair a measurement depends on, for the store's key: a clip and how it is sampled.
+    """What of another pair a measurement depends on, for the store's key: a clip, and how it is read.
 
     Raises NotApplicable where the set has no such pair.
     """
@@ -126,7 +126,8 @@ def third_clip(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> list[Any]
         return []
     other = _other(assay, pair, same_action=OTHER_PAIR[control])
     clip = other.clip(positive=not OTHER_PAIR[control])
-    return [clip.key, dict(assay.pairs.sampling_of(other).as_dict())]
+    decoder = assay.bench.footage.timeline(clip).decoder
+    return [clip.key, dict(assay.pairs.sampling_of(other).as_dict()), decoder]
 
 
 def _other(assay: Assay, pair: Pair, *, same_action: bool) -> Pair:

@@ -32,12 +32,14 @@ class Seen:
     def window(
         self,
         path: Path,
-        frames: np.ndarray,
+        frames: Callable[[Sequence[int]], np.ndarray],
+        count: int,
         chosen: Sequence[int],
         preprocess: Callable[[np.ndarray], Tensor],
     ) -> Tensor:
         """The pixels `[frame, 3, h, w]` of some frames of a clip, to the bit what `preprocess` makes of them.
 
+        `frames` reads those that are missing, of the `count` frames that the clip has.
         Where only some of them are known, the rest of the call that preprocesses the others reads ahead.
         """
         import torch  # not for what is in the store
@@ -48,10 +50,10 @@ class Seen:
             if missing:
                 together = [
                     *missing,
-                    *islice(_around(chosen, known, len(frames)), len(chosen) - len(missing)),
+                    *islice(_around(chosen, known, count), len(chosen) - len(missing)),
                 ]
                 together += missing[:1] * (len(chosen) - len(together))
-                made = preprocess(frames[together])
+                made = preprocess(frames(together))
                 known.update(zip(together, made, strict=True))
                 self._make_room(path, made.nbytes)
                 if together == list(chosen):

@@ -84,7 +84,7 @@ def _boxes(assay: Assay, pair: Pair, positive: bool) -> list[list[list[float]]]:
     if clip.path.name not in tracks:
         raise MeasurementError(f"{path}: {clip.path.name} is not in it; track the clip, or drop `tracks`")
     track = tracks[clip.path.name]
-    frames = assay.bench.timeline(clip.path).n_frames
+    frames = assay.bench.footage.timeline(clip).n_frames
     for thing in THINGS:
         if len(track.get(thing, ())) != frames:
             raise MeasurementError(

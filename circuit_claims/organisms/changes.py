@@ -127,9 +127,11 @@ def labelled(model: ResidualModel, pairs: PairSet) -> Iterator[tuple[Tensor, int
     with Decoder() as decoder:
         for pair in pairs.of(PairKind.OUTCOME):
             for clip in (pair.positive, pair.negative):
-                frames = decoder.decode(clip.path).frames
-                window = frames[list(pairs.sampling.indices(len(frames)))]
-                yield model.preprocess(window), model.labels.index(pair.label)
+                window = pairs.sampling_of(pair, clip).indices(decoder.timeline(clip.path))
+                yield (
+                    model.preprocess(decoder.decode(clip.path, window).frames),
+                    model.labels.index(pair.label),
+                )
 
 
 def fine_tune(hf_model: Any, steps: int = 50) -> None:

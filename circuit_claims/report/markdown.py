@@ -60,6 +60,8 @@ def _head(report: Mapping[str, Any]) -> str:
     for model in report["models"]:
         if plain.about(model):
             lines += [f"*{escaped(model['name'])}*: {escaped(plain.about(model))}.", ""]
+        if plain.taken_over(model):
+            lines += [f"Clips of {escaped(model['name'])}: {escaped(plain.taken_over(model))}.", ""]
     if not report["run"]["complete"]:
         lines += ["**This run is incomplete**: it was interrupted, or a worker was lost.", ""]
     return "\n".join(lines)

@@ -262,6 +262,18 @@ def about(model: Mapping[str, Any]) -> str:
     return str(told)
 
 
+def taken_over(model: Mapping[str, Any]) -> str:
+    """Which clips the second decoder read, and why; empty where the first one read all of them."""
+    rows = model.get("decoders", ())
+    second = [row for row in rows if row["why"]]
+    if not second:
+        return ""
+    total, taken = (sum(row["clips"] for row in some) for some in (rows, second))
+    names = wording.listed(sorted({row["decoder"] for row in second}))
+    reasons = "; ".join(f"{row['why']} ({row['clips']})" for row in second)
+    return f"{names} read {taken} of {counted(total, 'clip')}: {reasons}"
+
+
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 

@@ -28,22 +28,42 @@ def decoder() -> Iterator[Decoder]:
         yield decoder
 
 
-@pytest.fixture
-def fake_decord(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Put a decord with the given body of ``VideoReader.next`` before the real one, for new processes."""
+FAKE = """
+import os, sys, time
+from pathlib import Path
 
-    def install(body: str) -> None:
+ours, folder = sys.modules.pop("decord"), str(Path(__file__).parent)
+sys.path.remove(folder)
+import decord as real
+sys.modules["decord"] = ours
+DECORDError, DECORDLimitReachedError = real.DECORDError, real.DECORDLimitReachedError
+
+class Frame:
+    def __init__(self, pixels): self.pixels = pixels
+    def asnumpy(self): return self.pixels
+
+class VideoReader:
+    def __init__(self, path, **options): self.real, self.read = real.VideoReader(path, **options), 0
+    def next(self):
+        self.read += 1
+        if self.read <= AFTER:
+            return self.real.next()
+        BODY
+"""
+
+
+@pytest.fixture
+def fake_decord(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put a decord before the real one, for new processes: its ``VideoReader.next`` has the given body.
+
+    The first frames, ``after`` of them, are the real one's.
+    """
+
+    def install(body: str, after: int = 0) -> None:
         folder = tmp_path / "fake"
         folder.mkdir()
         lines = "\n        ".join(body.splitlines())
-        (folder / "decord.py").write_text(
-            "import os, sys, time\n"
-            "class DECORDError(Exception): pass\n"
-            "class DECORDLimitReachedError(Exception): pass\n"
-            "class VideoReader:\n"
-            "    def __init__(self, path, **options): pass\n"
-            f"    def next(self):\n        {lines}\n"
-        )
+        (folder / "decord.py").write_text(FAKE.replace("AFTER", str(after)).replace("BODY", lines))
         monkeypatch.setenv("PYTHONPATH", str(folder))
 
     return install

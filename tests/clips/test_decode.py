@@ -5,7 +5,6 @@ import pickle
 import re
 import subprocess
 import sys
-from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 
@@ -14,15 +13,8 @@ import numpy as np
 import pytest
 from drawn_clips import N_FRAMES, RAMP, drawn, encode, reference
 
-from circuit_claims.clips.decode import ClipError, Decoder, decoder_version
-from circuit_claims.clips.decoder_child import (
-    MAX_FRAMES,
-    MAX_PIXELS,
-    Container,
-    RefusedError,
-    check_container,
-    read_container,
-)
+from circuit_claims.clips.choice import version
+from circuit_claims.clips.decode import ClipError, Decoder
 
 
 def assert_refused(decoder: Decoder, path: Path, *words: str) -> ClipError:
@@ -145,70 +137,6 @@ def test_damaged_in_the_middle(
     assert capfd.readouterr() == ("", ""), "the decoder's noise reached the terminal"
 
 
-@pytest.mark.parametrize("hidden", [1, 9])
-def test_edit_list(shared_decoder: Decoder, tmp_path: Path, hidden: int) -> None:
-    """A cut without re-encoding: decord repeats its last frame for every hidden one, and says nothing."""
-    whole = encode(tmp_path / "whole.mp4", drawn(), g="999", bf="0")
-    path = tmp_path / "cut.mp4"
-    muxing = {"avoid_negative_ts": "disabled", "movflags": "negative_cts_offsets"}
-    with av.open(str(whole)) as source, av.open(str(path), "w", options=muxing) as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                shift = hidden * packet.duration
-                packet.dts, packet.pts, packet.stream = packet.dts - shift, packet.pts - shift, stream
-                target.mux(packet)
-    assert len(reference(path)) == N_FRAMES - hidden
-    assert_refused(shared_decoder, path, f"hides {hidden} of its {N_FRAMES} frames", "re-encode")
-
-
-@pytest.mark.parametrize("width", [16, 48])
-def test_misshapen_widths(shared_decoder: Decoder, tmp_path: Path, width: int) -> None:
-    path = encode(tmp_path / "tiny.mp4", drawn(128)[:, :, :width])
-    assert_refused(shared_decoder, path, "misshapen", "scale it")
-
-
-def container(**changes: int) -> Container:
-    fields = {"width": 64, "height": 64, "promised": 10, "packets": 10, "hidden": 0, "damaged": 0}
-    return Container(fps=30.0, **{**fields, **changes})
-
-
-def test_the_header_is_checked_before_anything_is_decoded() -> None:
-    check_container(container())
-    check_container(container(width=2**10, height=2**10, promised=2**9, packets=2**9))
-    assert MAX_PIXELS == 2**10 * 2**10 * 2**9
-    for changes, words in [
-        ({"width": 2**10, "height": 2**10, "promised": 2**9 + 1, "packets": 2**9 + 1}, "million pixels"),
-        ({"promised": MAX_FRAMES + 1}, f"where {MAX_FRAMES} are the limit; cut it"),
-        ({"packets": MAX_FRAMES + 1}, f"has {MAX_FRAMES + 1} frames or more"),
-        ({"width": 0}, "no frames"),
-        ({"packets": 0}, "no frames"),
-        ({"packets": 9}, "holds 9 of the 10 frames"),
-        ({"packets": 11}, "holds 11 frames or more"),
-        ({"damaged": 1}, "damaged in 1 of its 10"),
-        ({"hidden": 1}, "hides 1 of its 10"),
-    ]:
-        with pytest.raises(RefusedError, match=words):
-            check_container(container(**changes))
-
-
-def test_a_million_tiny_frames_are_not_even_counted(shared_decoder: Decoder, tmp_path: Path) -> None:
-    path = tmp_path / "many.avi"
-    with av.open(str(path), "w") as made:
-        stream = made.add_stream("mpeg4", rate=25)
-        stream.height = stream.width = 16
-        stream.pix_fmt = "yuv420p"
-        picture = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")
-        (one,) = [bytes(packet) for packet in (*stream.encode(picture), *stream.encode())]
-        for at in range(2 * MAX_FRAMES):
-            packet = av.Packet(one)
-            packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, at, at, True
-            packet.time_base = Fraction(1, 25)
-            made.mux(packet)
-    assert read_container(str(path)).packets == MAX_FRAMES + 1
-    assert_refused(shared_decoder, path, f"frames or more, where {MAX_FRAMES} are the limit", "cut it")
-
-
 def test_an_error_survives_pickling(shared_decoder: Decoder, tmp_path: Path) -> None:
     error = assert_refused(shared_decoder, tmp_path / "missing.mp4")
     copy = pickle.loads(pickle.dumps(error))
@@ -216,14 +144,15 @@ def test_an_error_survives_pickling(shared_decoder: Decoder, tmp_path: Path) -> 
 
 
 def test_version_names_the_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert decoder_version() == f"decord2 {metadata.version('decord2')}"
-    monkeypatch.setattr(metadata, "version", {"decord2": "3.4.0", "decord": "0.6.0"}.__getitem__)
-    assert decoder_version() == "decord2 3.4.0 and decord 0.6.0"
+    assert version("decord2") == f"decord2 {metadata.version('decord2')}"
+    monkeypatch.setattr(metadata, "version", {"decord2": "3.4.0", "decord": "0.6.0", "av": "18"}.__getitem__)
+    assert version("av") == "av 18"
+    assert version("decord2") == "decord2 3.4.0 and decord 0.6.0"
 
 
 def test_light_imports() -> None:
     heavy = "{'numpy', 'decord', 'av', 'torch', 'scipy'} & set(sys.modules)"
-    for module in ("pairs", "sampling", "hashing", "errors", "decode"):
+    for module in ("pairs", "sampling", "hashing", "errors", "decode", "decoder_child", "choice", "readers"):
         code = f"import sys, circuit_claims.clips.{module}; print(sorted({heavy}))"
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert run.stdout == "[]\n", module

@@ -176,7 +176,9 @@ def rendered(tmp_path: Path, track: Any, frames: int = 6, preprocess: Any = None
         model=lambda: SimpleNamespace(preprocess=preprocess or plainly, token_grid=(2, 2, 2)),
         window=lambda _pair, _positive: window,
         indices=lambda _pair, _positive: (1, 2, 3, 4),
-        bench=SimpleNamespace(timeline=lambda _path: SimpleNamespace(n_frames=frames)),
+        bench=SimpleNamespace(
+            footage=SimpleNamespace(timeline=lambda _clip: SimpleNamespace(n_frames=frames))
+        ),
         seen=Seen(),
         pairs=SimpleNamespace(
             tracks=path, name="made", sampling_of=lambda _pair: Sampling("stride", 4, start=1)

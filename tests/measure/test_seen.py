@@ -17,6 +17,7 @@ from circuit_claims.organisms.registry import resolve
 
 CLIP = Path("a.mp4")
 FRAMES = np.random.default_rng(0).integers(0, 256, (48, 6, 8, 3), dtype=np.uint8)
+READ = FRAMES.__getitem__
 
 
 class Counted:
@@ -37,7 +38,7 @@ def test_a_window_is_what_preprocessing_makes_of_its_frames(windows: list[list[i
     seen = Seen(room * 2000)
     for chosen in windows:
         preprocess = Counted()
-        found = seen.window(CLIP, FRAMES, chosen, preprocess)
+        found = seen.window(CLIP, READ, 48, chosen, preprocess)
         assert torch.equal(found, Counted()(FRAMES[chosen]))
         assert preprocess.calls in ([], [len(chosen)]), "a call takes as many frames as the model reads"
 
@@ -46,7 +47,10 @@ def test_seven_windows_of_a_clip_are_two_calls() -> None:
     seen, preprocess = Seen(), Counted()
     for start in (8, 2, 4, 6, 10, 12, 14, 8):
         chosen = range(start, start + 32, 2)
-        assert torch.equal(seen.window(CLIP, FRAMES, chosen, preprocess), Counted()(FRAMES[list(chosen)]))
+        assert torch.equal(
+            seen.window(CLIP, READ, 48, chosen, preprocess),
+            Counted()(FRAMES[list(chosen)]),
+        )
     assert preprocess.calls == [16, 16]
 
 
@@ -56,15 +60,15 @@ def test_what_has_no_room_is_made_again() -> None:
     seen = Seen(2 * preprocess(FRAMES[:4]).nbytes)
     preprocess.calls.clear()
     for name in ("a", "b", "c", "c", "b", "a"):
-        seen.window(Path(name), FRAMES, range(4), preprocess)
+        seen.window(Path(name), READ, 48, range(4), preprocess)
     assert preprocess.calls == [4] * 4
 
 
 def test_what_is_kept_can_be_read_outside_of_inference_mode() -> None:
     seen = Seen()
     with torch.inference_mode():
-        assert not seen.window(CLIP, FRAMES, [1, 2], Counted()).is_inference()
-        assert not seen.window(CLIP, FRAMES, [2, 1], Counted()).is_inference()
+        assert not seen.window(CLIP, READ, 48, [1, 2], Counted()).is_inference()
+        assert not seen.window(CLIP, READ, 48, [2, 1], Counted()).is_inference()
 
 
 @pytest.mark.parametrize("name", ["organism", "planted:composes-5"])
