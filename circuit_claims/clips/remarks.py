@@ -9,6 +9,8 @@ from circuit_claims.clips.sampling import ends_at
 from circuit_claims.clips.seconds import in_words
 from circuit_claims.clips.timeline import Timeline
 
+SAME_RATE = 0.005
+"""Share by which frame rates may differ: 29.97 and 30 a second drift apart by a frame in half a minute."""
 UNSTEADY = 1.5
 """A clip's frame rate varies where it shows a frame for so many times as long as another one."""
 
@@ -81,7 +83,7 @@ def _lengths(one: Inspected, other: Inspected) -> list[str]:
 def _rates(one: Inspected, other: Inspected) -> list[str]:
     """Where a stride is not one time in both clips, what samples them by time."""
     rates = one.timeline.fps, other.timeline.fps
-    differ = abs(rates[0] - rates[1]) > 0.01
+    differ = abs(rates[0] - rates[1]) > SAME_RATE * max(rates)
     told = f"the clips differ in frame rate ({rates[0]:g} and {rates[1]:g} a second)"
     if one.sampling.by_time:
         apart = max((1 / rate for rate in rates if rate), default=0.0)
