@@ -4,6 +4,7 @@ The gate lets in files that hold their own frames, and nothing that names other 
 is read. The walk decodes key frames alone: a clip that changes its size does so there.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -45,6 +46,8 @@ STATE_DURATION = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "flv")
 """Those whose header says how long they are."""
 SLACK_S = 0.25
 """Seconds by which a stated duration may exceed the frames and sound that are there."""
+TS_PACKETS = (188, 192, 204)
+"""Bytes of a packet of MPEG-TS: plain, with a timecode (M2TS), with error correction."""
 GATE = {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"}
 
 Tell = Callable[[], None]
@@ -176,10 +179,13 @@ def walk(path: str, tell: Tell) -> Walk:
         raise RefusedError(f"is damaged ({keys.error}); {FETCH}")
     if damaged:
         raise RefusedError(f"is damaged in {damaged} of its {packets} packets; {FETCH}")
-    if keys.changed is not None:
+    if (
+        keys.changed is not None and keys.changed[0] is not None
+    ):  # without timestamps frames are counted later
         at, before, after = keys.changed
-        number = 0 if at is None else sum(stamp < at for stamp in stamps)
-        raise size_changed(number, before, after)
+        raise size_changed(sum(stamp < at for stamp in stamps), before, after)
+    if found.format == "mpegts" and all(os.stat(path).st_size % length for length in TS_PACKETS):  # noqa: PTH116
+        raise RefusedError(f"ends within a packet: it is cut short; {FETCH}")
     # Where a header says nothing FFmpeg guesses a duration from the bit rate.
     stated = found.duration if found.format in STATE_DURATION and not known_rate else 0.0
     if not found.promised and stated - (end - begin) > max(SLACK_S, 2 * _longest_gap(found.times)):
@@ -227,9 +233,11 @@ def shown_size(frame: Any) -> tuple[int, int]:
 
 
 def _rate(stream: "VideoStream", demuxer: str) -> Fraction:
-    """Average frames a second; of a raw stream what its codec says, where the demuxer only assumes one."""
-    rates = (stream.average_rate, stream.guessed_rate)
-    return Fraction(next(filter(None, rates[::-1] if demuxer in RAW else rates), 0))
+    """Average frames a second; of a raw stream what its codec says, where the demuxer assumes 25."""
+    rates = [stream.average_rate, stream.guessed_rate]
+    if demuxer in RAW:
+        rates.insert(0, stream.codec_context.framerate)
+    return Fraction(next(filter(None, rates), 0))
 
 
 def _with_all_edits(found: Walk, entries: int, tell: Tell) -> Walk:
