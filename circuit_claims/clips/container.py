@@ -203,8 +203,9 @@ class _KeyFrames:
         self.width = self.height = 0
         self.bits = 8
         self.interlaced = False
-        self.changed: tuple[int | None, tuple[int, int], tuple[int, int]] | None = None
-        """Timestamp of the first frame of another size; the size before, and after."""
+        self.changed: tuple[int, tuple[int, int], tuple[int, int]] | None = None
+        """Timestamp of the first frame of another size; the size before, and after. Without timestamps frames
+        are counted later, and their sizes looked at then."""
         self.error: str | None = None
         """What the decoder says of the first packet that it cannot read: the last that it is given."""
 
@@ -221,7 +222,7 @@ class _KeyFrames:
         width, height = shown_size(frame)
         if not self.width:
             self.width, self.height = width, height
-        elif (width, height) != (self.width, self.height) and self.changed is None:
+        elif (width, height) != (self.width, self.height) and not self.changed and frame.pts is not None:
             self.changed = (frame.pts, (self.width, self.height), (width, height))
         self.bits = max(self.bits, *(component.bits for component in frame.format.components))
         self.interlaced = self.interlaced or bool(frame.interlaced_frame)
