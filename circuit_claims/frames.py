@@ -67,13 +67,12 @@ def _decoded(clip: ClipFile, sampling: Sampling, decoder: Decoder) -> list[bytes
         window = sampling.moved(clip.start).indices(decoder.timeline(clip.path))
         count = min(SHOWN, len(window))
         shown = [window[int((at + 0.5) * len(window) / count)] for at in range(count)]
-        decoded = decoder.decode(clip.path, sorted(set(shown)))
+        frames = decoder.decode(clip.path, shown).frames
     except (ClipError, SamplingError):
         return []
-    frames = dict(zip(decoded.indices, decoded.frames, strict=True))
     made = []
-    for index in shown:
-        image = Image.fromarray(frames[index])
+    for frame in frames:
+        image = Image.fromarray(frame)
         image.thumbnail((4 * HEIGHT, HEIGHT))
         out = BytesIO()
         image.save(out, format="JPEG", quality=80)

@@ -139,7 +139,6 @@ def _window_of(model: str) -> int | None:
 
 def _labelled(model: str, clips: Sequence[Inspected], label: str | None, decoder: Decoder) -> list[str]:
     """What is wrong with how a model labels the two clips, a sentence each."""
-    from circuit_claims.clips.inspecting import seen_by_model
     from circuit_claims.clips.table import nearest
     from circuit_claims.models.load import load
     from circuit_claims.models.residual import run as forward
@@ -148,7 +147,7 @@ def _labelled(model: str, clips: Sequence[Inspected], label: str | None, decoder
     loaded = load(resolve(model))
     tops = [
         loaded.labels[int(forward(loaded, loaded.preprocess(frames)[None]).logits[0].argmax())]
-        for frames in (seen_by_model(clip, decoder) for clip in clips)
+        for frames in (decoder.decode(clip.path, clip.window).frames for clip in clips)
     ]
     print(f"{model} calls the success clip {tops[0]!r} and the failure clip {tops[1]!r}")
     found = []

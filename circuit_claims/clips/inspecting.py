@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from circuit_claims.clips.container import opened
 from circuit_claims.clips.decode import Decoder
@@ -12,10 +11,6 @@ from circuit_claims.clips.refusal import RefusedError
 from circuit_claims.clips.sampling import Sampling, SamplingError
 from circuit_claims.clips.seconds import in_words
 from circuit_claims.clips.timeline import Timeline
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -77,13 +72,6 @@ def inspect(path: Path, sampling: Sampling, decoder: Decoder) -> Inspected:
         rotation=rotation,
         interlaced=interlaced,
     )
-
-
-def seen_by_model(clip: Inspected, decoder: Decoder) -> "NDArray[np.uint8]":
-    """Decode a clip's window: uint8 `[frame, height, width, 3]`."""
-    wanted = sorted(set(clip.window))
-    frames = decoder.decode(clip.path, wanted).frames
-    return frames[[wanted.index(number) for number in clip.window]]
 
 
 def _container(path: Path) -> tuple[float, int, int, bool]:
