@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from circuit_claims.clips.pairs import ClipFile
     from circuit_claims.measure.store import Store
 
+TIMELINE = "timeline"
+"""What the store calls one."""
 KEPT = 512 * 2**20
 """Bytes of decoded frames kept of all clips together: all of the embedded set."""
 WHOLE = 32 * 2**20
@@ -56,7 +58,7 @@ class Footage:
     def timeline(self, clip: ClipFile) -> Timeline:
         """When a clip shows its frames. Raises ClipError where it cannot be read."""
         if clip.sha256 not in self._timelines:
-            fields = _fields(clip)
+            fields = timeline_fields(clip.sha256)
             found = self._store.get(fields)
             if found is None:
                 found = _plain(self._decoder.timeline(clip.path))
@@ -94,7 +96,7 @@ class Footage:
         read = self._decoder.decode(clip.path, chosen)
         if read.timeline.decoder != timeline.decoder:  # decord gave up on the way
             self._timelines[clip.sha256] = read.timeline
-            self._store.put(_fields(clip), _plain(read.timeline))
+            self._store.put(timeline_fields(clip.sha256), _plain(read.timeline))
         return _Stretch(read.frames, {index: place for place, index in enumerate(read.indices)})
 
 
@@ -106,10 +108,11 @@ def decoders(read_by: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     ]
 
 
-def _fields(clip: ClipFile) -> dict[str, Any]:
+def timeline_fields(sha256: str) -> dict[str, Any]:
     """What a timeline depends on: the clip, the decoders, and the code that reads clips."""
     return {
-        "timeline": clip.sha256,
+        "measurement": TIMELINE,
+        "clips": [sha256],
         "versions": {name: metadata.version(name) for name in (FIRST, SECOND)},
         "code": reading_hash(),
     }

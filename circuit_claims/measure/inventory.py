@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.measure.code_hash import code_hash
+from circuit_claims.measure.footage import TIMELINE, timeline_fields
 from circuit_claims.measure.store import key_of, read_fields, read_payload, versions
 
 PICTURES = ("figures", "frames")
@@ -53,6 +54,8 @@ class Entry:
         """Whether a run of the code and the libraries that are installed here could still read it."""
         if not self.fields:
             return self.path.parent.name in PICTURES
+        if self.measurement == TIMELINE:
+            return self.fields == timeline_fields(self.fields["clips"][0])
         try:
             code = code_hash(f"measure.{self.measurement.split('.')[0]}")
         except FileNotFoundError:
