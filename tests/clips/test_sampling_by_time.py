@@ -67,6 +67,14 @@ def test_a_frame_whose_time_has_just_come_is_shown(
     times = exact if not timescale else [Fraction(round(t * timescale), timescale) for t in exact]
     for i in range(start, start + frames):
         assert shown_at([float(t) for t in times], float(times[i])) == i
+        if timescale == 1_000_000:  # half a tick away, at most
+            assert shown_at([float(t) for t in times], float(exact[i])) == i
+
+
+def test_what_counts_as_the_same_time() -> None:
+    """A microsecond, and not two."""
+    assert shown_at([0.0, 1.0], 1.0 - 0.9e-6) == 1
+    assert shown_at([0.0, 1.0], 1.0 - 2e-6) == 0
 
 
 def test_by_hand() -> None:
