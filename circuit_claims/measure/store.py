@@ -23,7 +23,7 @@ from typing import Any
 
 FORMAT = 2
 """Of an entry's file. A change makes every older entry a miss."""
-DEPENDENCIES = ("torch", "transformers", "decord2", "numpy")
+DEPENDENCIES = ("torch", "transformers", "decord2", "av", "numpy")
 
 
 class Store:

@@ -309,7 +309,7 @@ def test_versions_are_those_of_the_libraries_behind_a_number() -> None:
     found = versions()
     assert found["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     assert found["transformers"] == transformers.__version__
-    assert set(found) == {"torch", "transformers", "decord2", "numpy"}
+    assert set(found) == {"torch", "transformers", "decord2", "av", "numpy"}
 
 
 FULL_DISK = """

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from tiny_world import TELLS_MODULES
 
 import circuit_claims.report
+from circuit_claims.clips.choice import version
 
 
 def without_times(report):
@@ -42,6 +43,18 @@ def test_claims_on_a_model_end_in_a_report(on_models, last_line):
     assert "2 layers" in on_models.entry("twelve-layers")["sentence"]
     assert len(values(on_models, "mlp-forward")) == 6
     assert on_models.entry("printed")["model"] is None
+    (decoders,) = report["models"][0]["decoders"]
+    assert (decoders["decoder"], decoders["why"]) == (version("decord2"), "")
+
+
+def test_numbers_of_another_decoder_are_never_judged(on_models, monkeypatch):
+    from circuit_claims.measure.footage import Footage
+
+    on_models.run(*on_models.options())
+    stored, sound = on_models.measured(), Footage.timeline
+    monkeypatch.setattr(Footage, "timeline", lambda self, clip: replace(sound(self, clip), decoder="other 1"))
+    assert on_models.run(*on_models.options()).ret == 0
+    assert on_models.measured() == {name: 2 * count for name, count in stored.items()}
 
 
 def test_report_of_a_real_run_keeps_to_the_schema(on_models):
@@ -57,9 +70,10 @@ def test_a_second_run_measures_nothing_and_says_the_same(on_models, monkeypatch)
     assert stored == {"facts": 1, "sweep": 12, "trace": 6}
 
     def unwanted(*_args, **_more):
-        raise AssertionError("a warm run needs no model")
+        raise AssertionError("a warm run needs neither a model nor a decoder")
 
     monkeypatch.setattr("circuit_claims.models.load.load", unwanted)
+    monkeypatch.setattr("circuit_claims.clips.decode.Decoder._running", unwanted)
     assert on_models.run(*on_models.options()).ret == 0
     assert without_times(on_models.report) == without_times(first)
     assert on_models.measured() == stored
@@ -90,6 +104,17 @@ def test_a_spoilt_entry_is_said_once_and_measured_again(on_models):
     assert without_times(on_models.report) == without_times(first)
     assert on_models.measured() == stored
     assert "store:" not in on_models.run(*on_models.options()).stdout.str()
+
+
+def test_what_one_instruction_set_measured_answers_no_run_that_is_held_to_another(on_models, monkeypatch):
+    only = (*on_models.options(), "-k", "forward")
+    on_models.run(*only)
+    before = on_models.measured()
+    on_models.run(*only)
+    assert on_models.measured() == before
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    on_models.run(*only)
+    assert on_models.measured() == before + before, "each of them is measured once more"
 
 
 def test_without_a_store_every_run_measures(on_models):

@@ -5,7 +5,7 @@ from claims_by_hand import ONE_TO_FIVE, control, evidence, finding
 from reports_by_hand import MODEL, RUN, a_report, fractions, judged, quantified
 
 from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
-from circuit_claims.report import plain, summary, wording
+from circuit_claims.report import html, markdown, plain, summary, wording
 from circuit_claims.report.schema import build
 
 
@@ -167,3 +167,25 @@ def test_ranges_are_of_numbers_of_one_unit():
     entry = one(quantified("b", *[fractions(*ONE_TO_FIVE)] * 3, expectation=above(0.5)))
     entry["measurements"][2] |= {"unit": "log ratio", "value": 0.0}
     assert wording.observed(entry) == "300 % and x1, 3 parts, n=5"
+
+
+DECODERS = [
+    {"decoder": "decord2 3.4.0", "clips": 64, "why": ""},
+    {"decoder": "av 18.1.0", "clips": 2, "why": "an edit list hides some of its packets"},
+]
+
+
+def test_a_second_decoder_is_named_with_its_reasons():
+    more = [*DECODERS, {"decoder": "av 18.1.0", "clips": 1, "why": "it is interlaced"}]
+    assert plain.taken_over({"decoders": more}) == (
+        "av 18.1.0 read 3 of 67 clips: an edit list hides some of its packets (2); it is interlaced (1)"
+    )
+    assert plain.taken_over({"decoders": DECODERS[:1]}) == plain.taken_over({}) == ""
+
+
+@pytest.mark.parametrize("page", [html.render, lambda report: markdown.render(report).replace("\\", "")])
+def test_a_page_says_which_clips_another_decoder_read(page):
+    told = "av 18.1.0 read 2 of 66 clips: an edit list hides some of its packets (2)"
+    one = build(some_findings(), RUN, [{**MODEL, "decoders": DECODERS}])
+    assert told in page(one)
+    assert "read 2 of" not in page(build(some_findings(), RUN, [{**MODEL, "decoders": DECODERS[:1]}]))
