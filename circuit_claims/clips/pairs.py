@@ -169,10 +169,12 @@ class PairSet:
     def shifted(self, by: int) -> "PairSet":
         """Return the same pairs with all windows moved by ``by`` units of jitter (`Sampling.shifted`).
 
-        Raises SamplingError where a ``stride`` window would begin before its clip does.
+        Raises SamplingError where the set's ``stride`` window would begin before its clips do, if any pair is
+        sampled by it.
         """
-        pairs = (replace(p, sampling=p.sampling.shifted(by)) if p.sampling else p for p in self.pairs)
-        return replace(self, sampling=self.sampling.shifted(by), pairs=tuple(pairs))
+        pairs = tuple(replace(p, sampling=p.sampling.shifted(by)) if p.sampling else p for p in self.pairs)
+        used = any(pair.sampling is None for pair in pairs)
+        return replace(self, sampling=self.sampling.shifted(by) if used else self.sampling, pairs=pairs)
 
     def shift_in_words(self, *by: int) -> str:
         """Return how far `shifted` moves the windows, such as ``-2 and 2 source frames``."""

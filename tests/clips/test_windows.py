@@ -2,6 +2,7 @@
 
 import copy
 import tomllib
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -204,6 +205,8 @@ def test_jitter_moves_every_window_by_the_same_of_its_own_steps(tmp_path: Path) 
     assert load(tmp_path, manifest(BY_TIME)).shift_in_words(-2, 2) == "-0.08 s and 0.08 s"
     with pytest.raises(SamplingError, match="before the clip's first frame"):
         pairs.shifted(-6)
+    alone = replace(pairs, pairs=pairs.pairs[1:])
+    assert alone.shifted(-6).pairs[0].sampling.start == Decimal("-0.2"), "no pair is sampled as its set"
 
 
 def test_what_a_record_notes(tmp_path: Path) -> None:
