@@ -257,7 +257,8 @@ paths = [Path(name) for name in sys.argv[1:]]
 with Decoder() as one, Decoder() as other:
     clips = [inspect(path, Sampling("stride", 16, 2), one) for path in paths]
     compare(*clips, (one, other))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)  # of the children, the larger one
+print(sum(resource.getrusage(who).ru_maxrss for who in whose) // 1024)
 """
 
 
@@ -274,7 +275,7 @@ def flat(path: Path, n: int, side: int) -> Path:
 
 
 def test_memory_does_not_grow_with_the_clips(tmp_path: Path) -> None:
-    """300 frames of 512 x 512 are 236 MB; both clips side by side stay within a tenth of it."""
+    """300 frames of 512 x 512 are 236 MB; this process and a decoder's stay within a fifth of it."""
     peaks = []
     for n in (40, 340):
         paths = [flat(tmp_path / f"{side}-{n}.mp4", n, 512) for side in "ab"]
@@ -282,4 +283,4 @@ def test_memory_does_not_grow_with_the_clips(tmp_path: Path) -> None:
             [sys.executable, "-c", PEAK, *paths], capture_output=True, check=True, text=True
         )
         peaks.append(int(done.stdout))
-    assert peaks[1] - peaks[0] < 24, peaks
+    assert peaks[1] - peaks[0] < 48, peaks

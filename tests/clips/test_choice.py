@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from drawn_clips import N_FRAMES, drawn, encode, muxed, packets, reference, remuxed
 
-from circuit_claims.clips import readers
+from circuit_claims.clips import choice, readers
 from circuit_claims.clips.choice import RULES, look
 from circuit_claims.clips.decode import Clip, ClipError, Decoder
 
@@ -131,6 +131,14 @@ def test_a_reader_that_ignores_edit_lists_would_be_noticed(
 def test_padded_rows(shared_decoder: Decoder, tmp_path: Path, width: int) -> None:
     """The rule is the same on every processor, whether its vectors pad such a row or not."""
     read(shared_decoder, encode(tmp_path / "narrow.mp4", drawn(160)[:, :, :width]), "narrow")
+
+
+def test_a_long_clip(monkeypatch: pytest.MonkeyPatch, plain: Path) -> None:
+    """By the bytes of its frames: decord may hold all of them at once."""
+    size = N_FRAMES * 128 * 64 * 3
+    for ahead, why in ((size, ""), (size - 1, WHY["length"])):
+        monkeypatch.setattr(choice, "AHEAD", ahead)
+        assert look(str(plain), lambda: None).why == why
 
 
 @pytest.mark.parametrize(
