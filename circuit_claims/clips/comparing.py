@@ -98,12 +98,12 @@ def alongside(one: Inspected, other: Inspected) -> Iterator[tuple[int, int]]:
         yield from zip(frames, range(max(-ahead, 0), other.timeline.n_frames), strict=False)
         return
     ahead_s = float(other.sampling.start - one.sampling.start)
-    for number, time in enumerate(one.timeline.times):
-        there = time + ahead_s
+    times = one.timeline.times
+    for number in range(shown_at(times, max(-ahead_s, 0.0)), len(times)):
+        there = max(times[number] + ahead_s, 0.0)
         if there > ends_at(other.timeline) - CLOSE_S:
             return
-        if there > -CLOSE_S:
-            yield number, shown_at(other.timeline.times, there)
+        yield number, shown_at(other.timeline.times, there)
 
 
 def alike(a: "Frame", b: "Frame") -> bool:

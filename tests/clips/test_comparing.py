@@ -51,12 +51,14 @@ def test_by_time_from_where_the_windows_begin_together() -> None:
     one, other = steady(10, 10, at("0.2")), steady(5, 5, at("0.5"))
     assert list(alongside(one, other)) == [(i, (i + 3) // 2) for i in range(7)]
     back = list(alongside(other, one))
-    assert back == [(i, 2 * i - 3) for i in range(2, 5)]
+    assert back == [(1, 0), *((i, 2 * i - 3) for i in range(2, 5))], "frame 1 is on the screen at 0.3 s"
 
 
 def test_by_time_a_held_frame_stands_beside_several() -> None:
     held = clip([Fraction(0), Fraction(1, 10), Fraction(9, 10)], at("0"))
     assert [j for _, j in alongside(steady(10, 10, at("0")), held)] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 2]
+    late = clip([Fraction(0), Fraction(1, 10), Fraction(9, 10)], at("0.3"))
+    assert list(alongside(late, steady(10, 3, at("0")))) == [(1, 0)], "two clips always have a frame each"
 
 
 # What is said -------------------------------------------------------------------------------------------
