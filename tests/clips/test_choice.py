@@ -1,6 +1,7 @@
 """Which decoder reads a clip, and why: whichever it is, the frames are those that a player shows."""
 
 import re
+import struct
 import sys
 from pathlib import Path
 
@@ -160,6 +161,26 @@ def test_live_webm(shared_decoder: Decoder, tmp_path: Path) -> None:
 def test_mpeg2(shared_decoder: Decoder, tmp_path: Path) -> None:
     """decord opens such a file and gives up at its first frame."""
     read(shared_decoder, encode(tmp_path / "small.ts", drawn(), "mpeg2video"), "container")
+
+
+@pytest.mark.parametrize(("width", "height", "why"), [(64, 128, ""), (64, 96, "narrow")])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turned_as_the_file_asks(
+    shared_decoder: Decoder, tmp_path: Path, width: int, height: int, why: str, turns: int
+) -> None:
+    """A phone held upright: both decoders turn, and sizes are those that are shown."""
+    content = bytearray(encode(tmp_path / "clip.mp4", drawn(width, height)).read_bytes())
+    plain = reference(tmp_path / "clip.mp4")
+    at = content.index(b"tkhd") + 4 + 40
+    cos, sin = ((0, 1), (-1, 0), (0, -1))[turns - 1]
+    matrix = (cos, sin, 0, -sin, cos, 0, 0, 0, 0x4000)
+    content[at : at + 36] = struct.pack(">9i", *(number << 16 for number in matrix))
+    path = tmp_path / "turned.mp4"
+    path.write_bytes(content)
+    clip = shared_decoder.decode(path)
+    assert clip.timeline.why == (WHY[why] if why and turns != 2 else "")
+    np.testing.assert_array_equal(clip.frames, np.rot90(plain, -turns, axes=(1, 2)))
+    assert clip.frames.shape[1:3] == (clip.timeline.height, clip.timeline.width)
 
 
 def test_timestamps_that_are_shared(shared_decoder: Decoder, tmp_path: Path) -> None:
