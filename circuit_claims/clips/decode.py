@@ -14,7 +14,6 @@ that it gets on; a decoder that hangs sends nothing more, however idle the machi
 
 import contextlib
 import os
-import select
 import signal
 import stat
 import subprocess
@@ -26,18 +25,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from circuit_claims.clips import decoder_child
+from circuit_claims.clips.answer import Answer
 from circuit_claims.clips.errors import ClipError
-from circuit_claims.clips.protocol import (
-    END,
-    ERROR,
-    FRAME,
-    HEAD,
-    PROGRESS,
-    READY,
-    TIMELINE,
-    Request,
-    timeline_of,
-)
+from circuit_claims.clips.protocol import END, READY, TIMELINE, Request, timeline_of
 from circuit_claims.clips.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -178,7 +168,7 @@ class Decoder:
             finally:
                 self._reader = None
 
-    def _begin(self, path: Path, indices: tuple[int, ...] | None) -> "tuple[_Answer, Timeline]":
+    def _begin(self, path: Path, indices: tuple[int, ...] | None) -> "tuple[Answer, Timeline]":
         """Send one request and read its answer up to the frames."""
         request = Request(os.path.abspath(path), indices)  # noqa: PTH100 - links stay links
         if self._alive():
@@ -187,8 +177,8 @@ class Decoder:
             self._stop()
         return self._asked(path, request)
 
-    def _asked(self, path: Path, request: Request) -> "tuple[_Answer, Timeline]":
-        answer = _Answer(self._running(path), self.timeout_s)
+    def _asked(self, path: Path, request: Request) -> "tuple[Answer, Timeline]":
+        answer = Answer(self._running(path), self.timeout_s)
         answer.request(request)
         return answer, timeline_of(answer.expect(TIMELINE, path))
 
@@ -208,7 +198,7 @@ class Decoder:
             pipesize=PIPE_BYTES,
             env=_environment(),
         )
-        answer = _Answer(self._process, START_S)
+        answer = Answer(self._process, START_S)
         try:
             kind, content = answer.message()
             problem = "" if kind == READY else content.decode()
@@ -244,72 +234,6 @@ def _environment() -> dict[str, str]:
     package = str(Path(__file__).parents[2])
     ours["PYTHONPATH"] = os.pathsep.join([*filter(None, [ours.get("PYTHONPATH")]), package])
     return ours
-
-
-class _Answer:
-    """One answer of the child, read from its pipe within a limit on its silence."""
-
-    def __init__(self, process: subprocess.Popen[bytes], silence_s: float) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._requests = process.stdin
-        self._replies = process.stdout.fileno()
-        self._poll = select.poll()
-        self._poll.register(self._replies, select.POLLIN)
-        self._silence_s = silence_s
-
-    def request(self, request: Request) -> None:
-        try:
-            self._requests.write(request.line())
-            self._requests.flush()
-        except BrokenPipeError:
-            raise EOFError from None
-
-    def expect(self, wanted: bytes, path: Path) -> bytes:
-        """Return the content of the next message but for progress. Raises ClipError where it is an error."""
-        kind, content = self.message()
-        if kind == ERROR:
-            raise ClipError(path, content.decode())
-        if kind != wanted:
-            raise EOFError
-        return content
-
-    def frame(self, path: Path, frame: "NDArray[np.uint8]") -> None:
-        """Read the next frame in place."""
-        kind, length = self._head()
-        if kind == ERROR:
-            raise ClipError(path, self._content(length).decode())
-        if kind != FRAME or length != frame.nbytes:
-            raise EOFError
-        self._into(frame.reshape(-1).data)
-
-    def message(self) -> tuple[bytes, bytes]:
-        """Return kind and content of the next message but for progress."""
-        kind, length = self._head()
-        return kind, self._content(length)
-
-    def _head(self) -> tuple[bytes, int]:
-        while True:
-            head = bytearray(HEAD.size)
-            self._into(memoryview(head))
-            kind, length = HEAD.unpack(head)
-            if kind != PROGRESS:
-                return kind, length
-
-    def _content(self, length: int) -> bytes:
-        content = bytearray(length)
-        self._into(memoryview(content))
-        return bytes(content)
-
-    def _into(self, buffer: memoryview) -> None:
-        """Fill the buffer. Raises TimeoutError after too long a silence; EOFError when the child is gone."""
-        while buffer:
-            if not self._poll.poll(self._silence_s * 1000):
-                raise TimeoutError(f"no frame came for {self._silence_s:g} s")
-            read = os.readv(self._replies, [buffer])
-            if not read:
-                raise EOFError
-            buffer = buffer[read:]
 
 
 def _check_file(path: Path) -> None:

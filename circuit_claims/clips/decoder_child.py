@@ -71,9 +71,10 @@ class Reading:
             now = self._known.get(stamp, timeline)
             send(self._replies, END, b"" if now is timeline else timeline_bytes(now))
         except RefusedError as refused:
-            send(self._replies, ERROR, str(refused).encode())
+            send(self._replies, ERROR, str(refused).encode(errors="backslashreplace"))
         except Exception as error:
-            send(self._replies, ERROR, f"cannot be decoded ({gist(error)}); {ENCODE}".encode())
+            problem = f"cannot be decoded ({gist(error)}); {ENCODE}"
+            send(self._replies, ERROR, problem.encode(errors="backslashreplace"))
 
     def _frames(
         self, path: str, timeline: Timeline, wanted: Sequence[int], stamp: Stamp

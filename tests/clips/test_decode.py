@@ -77,6 +77,9 @@ def test_odd_names(
     for name in ("café 日本.MP4", "new\nline.mp4", "-leading.mp4", "file:a.mp4", "none"):
         Path(name).write_bytes(ramp.read_bytes())
         assert len(shared_decoder.decode(name).frames) == N_FRAMES
+    stray = os.fsdecode(b"\xff.mp4")
+    Path(stray).write_bytes(ramp.read_bytes())
+    np.testing.assert_array_equal(shared_decoder.decode(stray).frames, reference(ramp))
     with pytest.raises(ClipError, match=r"^'lost\\nline\.mp4': does not exist") as caught:
         shared_decoder.decode("lost\nline.mp4")
     assert caught.value.path == Path("lost\nline.mp4")

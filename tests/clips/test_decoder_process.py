@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from drawn_clips import N_FRAMES, reference
 
-from circuit_claims.clips import decode
+from circuit_claims.clips.answer import Answer
 from circuit_claims.clips.decode import ClipError, Decoder
 
 
@@ -89,9 +89,9 @@ def test_interrupted_in_the_middle_of_an_answer(
     decoder: Decoder, ramp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoder.decode(ramp)
-    into, calls = decode._Answer._into, 0
+    into, calls = Answer._into, 0
 
-    def interrupted(self: decode._Answer, buffer: memoryview) -> None:
+    def interrupted(self: Answer, buffer: memoryview) -> None:
         nonlocal calls
         calls += 1
         if calls == 9:
@@ -99,7 +99,7 @@ def test_interrupted_in_the_middle_of_an_answer(
         into(self, buffer)
 
     with monkeypatch.context() as patch:
-        patch.setattr(decode._Answer, "_into", interrupted)
+        patch.setattr(Answer, "_into", interrupted)
         with pytest.raises(KeyboardInterrupt):
             decoder.decode(ramp)
     np.testing.assert_array_equal(decoder.decode(ramp).frames, reference(ramp))
