@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.counted import counted
+from circuit_claims.judge.drift import Comparison, Drift
 from circuit_claims.judge.ledger import Finding, Planned, Result, exit_status, settle, stale
-from circuit_claims.judge.record import Comparison, Drift
 from circuit_claims.recording import Destination, compared, coverage, why_not_written, write
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ INCOMPLETE = 10
 """The exit status of a run that is not whole, or that was to be recorded and was not."""
 UNDECIDED = 11
 """The exit status of a run in which nothing was decided, or, when strict, not everything."""
+SHOWN_MOVES = 5
+"""Of a model: the page has them all."""
 SHOWN_PROBLEMS = 5
 """Of a store, in full: a disk that is full has one for each measurement."""
 
@@ -61,8 +63,8 @@ def close(book: Book, setting: Setting, seconds: float) -> Ending:
     from circuit_claims.report import schema
 
     options = setting.options
-    findings = settle(book.planned, book.results, setting.records)
-    missing = stale(setting.records, findings) if book.full and not book.lost else []
+    findings = settle(book.planned, book.results, setting.held)
+    missing = stale(setting.held, findings) if book.full and not book.lost else []
     lines: list[str] = []
     refused = ""
     if options.update or options.add:
@@ -77,7 +79,7 @@ def close(book: Book, setting: Setting, seconds: float) -> Ending:
         lines.append(refused)
         status = status or INCOMPLETE
     counts = _counts(findings, setting)
-    lines += [coverage(setting.records[name], count) for name, count in counts.items()]
+    lines += [coverage(setting.held[name].record, count) for name, count in counts.items()]
     run = {**setting.run(seconds), "exit_status": status, "complete": not book.broken}
     report = schema.build(findings, run, setting.models(counts), options.root)
     path = options.report_dir / "latest.json"
@@ -93,6 +95,7 @@ def close(book: Book, setting: Setting, seconds: float) -> Ending:
     ]
     if status == UNDECIDED:
         lines.append(_undecided(findings))
+    lines += _moves(report)
     lines += setting.remarks()
     lines.append(f"report: {', '.join(os.path.relpath(file) for file in written)}")
     return Ending(status, report, lines)
@@ -130,8 +133,8 @@ def _accepted(finding: Finding, options: Options) -> Finding:
 def _counts(findings: Sequence[Finding], setting: Setting) -> dict[str, dict[str, int]]:
     """How much of each record this run was held against: a claim that is not compared cannot drift."""
     return {
-        name: compared(record, [finding for finding in findings if finding.model == name])
-        for name, record in setting.records.items()
+        name: compared(held.record, [finding for finding in findings if finding.model == name])
+        for name, held in setting.held.items()
     }
 
 
@@ -147,6 +150,19 @@ def _rendered(path: Path, report: Mapping[str, Any], setting: Setting) -> list[P
     cache = setting.options.cache
     kept = cache / "figures" if cache and cache.is_dir() else None
     return write_beside(path, report, setting.frames(report), kept)
+
+
+def _moves(report: Mapping[str, Any]) -> Iterator[str]:
+    """With other weights than the record's: how many estimates moved, and the largest moves."""
+    from circuit_claims.report.moves import moves, sentence
+
+    for model in report["models"]:
+        found, compared_pairwise = moves(report, model["name"])
+        if compared_pairwise:
+            yield f"{model['name']}: {sentence(found, compared_pairwise)}"
+            for one in found[:SHOWN_MOVES]:
+                told = f"{one.recorded}, now {one.now}; {one.difference}, tolerance {one.tolerance}"
+                yield f"  {one.name}: {told}"
 
 
 def _some(lines: Sequence[str]) -> list[str]:

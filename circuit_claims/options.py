@@ -52,6 +52,13 @@ def add_options(group: Any) -> None:
         metavar="FILE|none",
         help="the record to hold verdicts against (default: the model's in recorded/ beside the claims)",
     )
+    add(
+        "--circuit-drift",
+        choices=("verdict", "estimate"),
+        default="estimate",
+        help="what fails where the weights are not the record's: a verdict that changed, or also an estimate "
+        "whose difference to the record, pair by pair, lies beyond its tolerance (default: %(default)s)",
+    )
     add("--circuit-record-update", action="store_true", help="write what is found into the record")
     add("--circuit-record-add", action="store_true", help="the same, but new entries only")
     add(
@@ -140,6 +147,8 @@ class Options:
     profile: str
     report_dir: Path
     record: str | None
+    drift: str
+    """`verdict` or `estimate`: what fails a run with other weights than the record's."""
     update: bool
     add: bool
     force: bool
@@ -176,6 +185,7 @@ class Options:
             profile=value("circuit_profile"),
             report_dir=invoked / value("circuit_report_dir"),
             record=_file(value("circuit_record"), invoked),
+            drift=value("circuit_drift"),
             update=value("circuit_record_update"),
             add=value("circuit_record_add"),
             force=value("circuit_record_force"),

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.counted import counted
-from circuit_claims.judge.ledger import Finding, Planned, record_entries
-from circuit_claims.judge.record import Drift, Record, RecordError, read_record, write_record
+from circuit_claims.judge.drift import Drift
+from circuit_claims.judge.ledger import Finding, Planned, record_entries, recorded_values
+from circuit_claims.judge.record import Record, RecordError, read_record, write_record
+from circuit_claims.judge.values import read_values, write_values
 
 if TYPE_CHECKING:
     from circuit_claims.options import Options
 
-ELSEWHERE = 4.0
-"""How much wider tolerances are where a record's numbers come from another precision or device: the same
-factor over the spread that a default tolerance has room for."""
 PLACES = ("device", "precision")
 UNSETTLED = (Outcome.INCOMPLETE, Outcome.ERROR)
 
@@ -108,17 +107,6 @@ def elsewhere(record: Record, now: Mapping[str, str]) -> list[str]:
     ]
 
 
-def widened(record: Record, now: Mapping[str, str]) -> Record:
-    """The record as this run is held against it: tolerances wider on another precision or device."""
-    if not elsewhere(record, now):
-        return record
-    entries = {
-        key: replace(entry, tolerance=None if entry.tolerance is None else ELSEWHERE * entry.tolerance)
-        for key, entry in record.entries.items()
-    }
-    return replace(record, entries=entries)
-
-
 def compared(record: Record, findings: Sequence[Finding]) -> dict[str, int]:
     """How many recorded claims were held against the record, of how many, and how many are not in it."""
     recorded = {key for key, part in record.entries if not part}
@@ -159,15 +147,21 @@ def write(destination: Destination, findings: Sequence[Finding], *, add: bool, w
     if add and before is not None and before.clips and before.clips != destination.clips:
         return [f"record: {shown} rests on other clips; nothing was added to it"]
     settled = [finding for finding in findings if finding.verdict.outcome not in UNSETTLED]
+    noted = destination.noted if not (partial and before) else before.noted
+    weights = noted.get("weights", "")
+    there = read_values(path, weights) if partial and before else {}
     count = write_record(
         path,
         model=destination.model,
         clips=destination.clips,
-        noted=destination.noted if not (partial and before) else before.noted,
+        noted=noted,
         findings=record_entries(settled),
         only_new=add,
         profile=destination.profile,
     )
+    fresh = recorded_values(settled)
+    values = {**fresh, **there} if add else {**there, **fresh}
+    write_values(path, weights, values, read_record(path).entries)
     said = [f"record: {shown} ({counted(count, 'entry', 'entries')} written)"]
     judged = {finding.claim.key for finding in settled}
     kept = sorted({key for key, part in (before.entries if before else {}) if not part} - judged)

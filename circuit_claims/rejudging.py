@@ -86,6 +86,10 @@ class PastSetting(Setting):
         """What was noted of it."""
         return dict(self.past_model(model).get("noted", {}))
 
+    def weights(self, model: str) -> str:
+        """The beginning of the hash of its weights."""
+        return self.noted(model).get("weights", "")
+
     def run(self, seconds: float) -> dict[str, Any]:
         """The run that measured, and that it was judged again."""
         return {
@@ -98,7 +102,7 @@ class PastSetting(Setting):
 
     def models(self, counts: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
         """The models of the run, held against their records as these are now."""
-        return [{**self.past_model(name), **self.held(name, counts)} for name in self.model_names()]
+        return [{**self.past_model(name), **self.against(name, counts)} for name in self.model_names()]
 
     def frames(self, report: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """None: there are no clips."""

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.judge.claim import Outcome, Verdict
+from circuit_claims.judge.drift import Comparison, Drift
 from circuit_claims.judge.ledger import Planned, Result
 from circuit_claims.judge.plain import from_plain, planned_from_plain
-from circuit_claims.judge.record import Comparison, Drift, RecordError, compare
+from circuit_claims.judge.record import RecordError
 from circuit_claims.models.device import DeviceError, device_taken
 from circuit_claims.setting import Setting
 
@@ -189,13 +190,16 @@ class ClaimSession:
         planned, verdict = result.planned, result.verdict
         if self.options.update:
             return Comparison(Drift.AS_RECORDED, f"{verdict.outcome}, recorded by this run")
-        record = self.setting.records.get(planned.model)
-        entry = record.entries.get((planned.claim.key, planned.part)) if record else None
-        if entry is None and record and planned.part and (planned.claim.key, "") in record.entries:
-            return Comparison(Drift.AS_RECORDED, "the record speaks of the whole claim only")
-        if entry is None and self.options.add:
-            return Comparison(Drift.AS_RECORDED, f"{verdict.outcome}, recorded by this run")
-        return compare(entry, verdict.outcome, verdict.estimate, verdict.bound)
+        held = self.setting.held.get(planned.model)
+        entries = held.record.entries if held else {}
+        if (planned.claim.key, planned.part) not in entries:
+            if planned.part and (planned.claim.key, "") in entries:
+                return Comparison(Drift.AS_RECORDED, "the record speaks of the whole claim only")
+            if self.options.add:
+                return Comparison(Drift.AS_RECORDED, f"{verdict.outcome}, recorded by this run")
+        if held is None:
+            return Comparison(Drift.UNRECORDED)
+        return held.against(planned.claim, planned.part, verdict, result.evidence)
 
     def take(self, plain: Mapping[str, Any]) -> None:
         """Book a result that landed, in memory and in the journal that survives a kill."""

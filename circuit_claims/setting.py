@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.judge.counted import counted
+from circuit_claims.judge.drift import ELSEWHERE, Guard, Held, Standing, Weights
 from circuit_claims.judge.record import UPDATE, WHOLE, Record, read_record, record_path
+from circuit_claims.judge.values import read_values
 from circuit_claims.models.device import device_taken, require_device
+from circuit_claims.models.processor import instruction_set
 from circuit_claims.recording import (
-    ELSEWHERE,
     elsewhere,
     refuse_if_nothing_is_compared,
     refuse_mixing_clips,
     refuse_what_cannot_be_recorded,
-    widened,
 )
 from circuit_claims.under_test import UnderTest, under_test
 
@@ -37,6 +38,8 @@ PAPER = "paper"
 """The record's name for claims that need no model: arithmetic on the published tables."""
 NOTED = ("torch", "transformers", "decord2", "numpy")
 """Packages that a record notes: numbers come from them."""
+SHORT_HASH = 16
+"""Digits of a hash that a record notes."""
 
 
 class Setting:
@@ -49,7 +52,8 @@ class Setting:
         self.options = options
         self.planned: Sequence[Planned] = ()
         self.tested: dict[str, UnderTest] = {}
-        self.records: dict[str, Record] = {}
+        self.held: dict[str, Held] = {}
+        """The records that the run is held against."""
         self.facts: dict[str, dict[str, Any]] = {}
         """What was found of a model when it was opened."""
         self.notes: list[str] = []
@@ -95,6 +99,7 @@ class Setting:
                     continue
                 path = own
             record = read_record(path)
+            values = read_values(path, record.noted.get("weights", ""))
             if self.options.update:  # read all the same: one that cannot be is refused before measuring
                 if not full:
                     refuse_mixing_clips(record, self.clips(name))
@@ -107,7 +112,21 @@ class Setting:
                     f"{record.path.name} rests on other clips than these: {name} is judged without its record"
                 )
                 continue
-            self.records[name] = widened(record, self.place())
+            self.held[name] = Held(record, self._standing(name, record), values)
+
+    def _standing(self, model: str, record: Record) -> Standing:
+        """How this run stands to a record: with its weights or others, and in its place or elsewhere."""
+        recorded = record.noted.get("weights", "")
+        weights = Weights.UNKNOWN
+        if model and recorded:
+            weights = Weights.SAME if self.weights(model) == recorded else Weights.OTHER
+        return Standing(weights, bool(elsewhere(record, self.place())), Guard(self.options.drift))
+
+    def weights(self, model: str) -> str:
+        """The beginning of the hash of a model's weights, as records note it."""
+        from circuit_claims.models.checkpoint import fingerprint
+
+        return fingerprint(self.tested[model].source)[:SHORT_HASH]
 
     def record_path(self, model: str) -> Path:
         """The record that was named, or the model's own beside the claims."""
@@ -174,8 +193,9 @@ class Setting:
         noted = {name: _version(name) for name in NOTED} if model else {}
         if model:
             noted |= {
-                "weights": str(self.facts.get(model, {}).get("fingerprint", ""))[:16],
+                "weights": str(self.facts.get(model, {}).get("fingerprint", ""))[:SHORT_HASH],
                 **self.place(),
+                "instruction_set": instruction_set(),
                 "sampling": json.dumps(dict(self.tested[model].pairs.sampling.as_dict()), sort_keys=True),
             }
         return noted
@@ -187,6 +207,7 @@ class Setting:
             "circuit_claims": version("circuit-claims"),
             "seconds": seconds,
             **self.place(),
+            "instruction_set": instruction_set(),
             "threads": self.options.threads,
             "seed": self.options.seed,
             "profile": self.options.profile,
@@ -229,7 +250,7 @@ class Setting:
                 "about": about(name),
                 "revision": tested.source.revision,
                 "clips": self.clips(name),
-                **self.held(name, counts),
+                **self.against(name, counts),
                 "noted": self.noted(name),
                 "recorded_as": self.record_name(name),
                 "pair_set": tested.pairs.name,
@@ -239,27 +260,28 @@ class Setting:
             for name, tested in self.tested.items()
         ]
 
-    def held(self, name: str, counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    def against(self, name: str, counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         """What a model was held against, and how much of it."""
         return {
-            "record": self.records[name].path.name if name in self.records else None,
+            "record": self.held[name].record.path.name if name in self.held else None,
             "changed": self.changed(name),
             **({"compared": counts[name]} if name in counts else {}),
         }
 
     def changed(self, model: str) -> list[str]:
         """What was noted with a model's record and is otherwise now: the first place to look for a drift."""
-        record = self.records.get(model)
-        if record is None:
+        if model not in self.held:
             return []
-        now = self.noted(model)
+        record, now = self.held[model].record, self.noted(model)
         changes = [
-            f"{record.path.name} was written with other {key}: {was}, now {now[key]}"
+            f"{record.path.name} was written with other {key.replace('_', ' ')}: {was}, now {now[key]}"
             for key, was in record.noted.items()
             if now.get(key) and now[key] != was
         ]
         if elsewhere(record, now):
-            changes.append(f"{record.path.name}: its tolerances are {ELSEWHERE:g} times as wide here")
+            changes.append(
+                f"{record.path.name}: estimates may lie {ELSEWHERE:g} declared tolerances away from it here"
+            )
         return changes
 
     def frames(self, report: Mapping[str, Any]) -> dict[str, Frames]:
@@ -290,7 +312,7 @@ class Setting:
         yield from self._precisions()
         yield from self._batches()
         yield from dict.fromkeys(self._unused_thresholds())
-        for name in self.records:
+        for name in self.held:
             yield from self.changed(name)
 
     def _unusual_pixels(self) -> Iterator[str]:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from circuit_claims.judge.claim import Claim, Evidence, Outcome, Quantifier, Verdict
+from circuit_claims.judge.claim import Claim, Evidence, Kind, Outcome, Quantifier, Verdict
+from circuit_claims.judge.drift import Comparison, Drift, Held
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.quantify import quantify
-from circuit_claims.judge.record import Comparison, Drift, Entry, Record, compare, default_tolerance
+from circuit_claims.judge.record import Entry
+from circuit_claims.judge.tolerance import declared_tolerance
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,8 @@ def mark(result: Result) -> Mark:
     return Mark.PART if any_part else Mark.FAILED
 
 
-def settle(
-    planned: Iterable[Planned], results: Iterable[Result], records: Mapping[str, Record]
-) -> list[Finding]:
-    """Every claim's verdict on every model, in the order of collection."""
+def settle(planned: Iterable[Planned], results: Iterable[Result], held: Mapping[str, Held]) -> list[Finding]:
+    """Every claim's verdict on every model, in the order of collection; `held` are the records, by model."""
     groups: dict[tuple[str, str], list[Planned]] = {}
     for item in planned:
         groups.setdefault((item.model, item.claim.key), []).append(item)
@@ -99,12 +99,10 @@ def settle(
     for (model, key), items in groups.items():
         order = [by_part[model, key, i.part] for i in items if (model, key, i.part) in by_part]
         verdict = _verdict(items[0].claim, order, items[0].parts)
-        entry = records[model].entries.get((key, "")) if model in records else None
-        comparison = (
-            NO_RECORD
-            if verdict.outcome in (Outcome.INCOMPLETE, Outcome.ERROR)
-            else compare(entry, verdict.outcome, verdict.estimate, verdict.bound)
-        )
+        comparison = NO_RECORD
+        if model in held and verdict.outcome not in (Outcome.INCOMPLETE, Outcome.ERROR):
+            alone = order[0].evidence if order and items[0].claim.quantifier is None else None
+            comparison = held[model].against(items[0].claim, "", verdict, alone)
         findings.append(Finding(items[0].claim, model, verdict, comparison, tuple(order), items[0].parts))
     return findings
 
@@ -130,15 +128,15 @@ def _verdict(claim: Claim, results: Sequence[Result], expected: int) -> Verdict:
     return quantify(claim, judged, expected)
 
 
-def stale(records: Mapping[str, Record], findings: Sequence[Finding]) -> list[str]:
+def stale(held: Mapping[str, Held], findings: Sequence[Finding]) -> list[str]:
     """Recorded claims and parts that a full run did not judge, as ``model: id/kind part``."""
     judged = {(finding.model, finding.claim.key, "") for finding in findings}
     judged |= {(f.model, f.claim.key, part.planned.part) for f in findings for part in f.parts}
     whole = {(model, key) for model, key, _ in judged}
     return sorted(
-        f"{record.model}: {key} {part}".rstrip()
-        for model, record in records.items()
-        for key, part in record.entries
+        f"{one.record.model}: {key} {part}".rstrip()
+        for model, one in held.items()
+        for key, part in one.record.entries
         if (model, key, part) not in judged and (not part or (model, key) in whole)
     )
 
@@ -182,19 +180,34 @@ def failing(finding: Finding) -> bool:
 def record_entries(findings: Sequence[Finding]) -> Iterator[tuple[str, str, Entry]]:
     """What a record keeps of findings: (claim key, part or empty, entry)."""
     for finding in findings:
-        yield finding.claim.key, "", _entry(finding.verdict, finding.parts)
+        yield finding.claim.key, "", _entry(finding.claim, finding.verdict, finding.parts)
         if finding.claim.quantifier in (Quantifier.EACH, Quantifier.ANY):
             for part in finding.parts:
-                yield finding.claim.key, part.planned.part, _entry(part.verdict, [part])
+                yield finding.claim.key, part.planned.part, _entry(finding.claim, part.verdict, [part])
 
 
-def _entry(verdict: Verdict, parts: Sequence[Result]) -> Entry:
-    units = [part.evidence.unit for part in parts if part.evidence]
-    tolerance = default_tolerance(units[0], verdict.estimate) if units else None
-    return Entry(
-        verdict.outcome,
-        verdict.reason if verdict.outcome is not Outcome.SUPPORTED else "",
-        verdict.estimate,
-        verdict.bound,
-        tolerance if verdict.estimate is not None else None,
-    )
+def recorded_values(findings: Sequence[Finding]) -> dict[tuple[str, str], dict[str, float]]:
+    """The value of each pair that a record keeps beside its entries; calibrations have none."""
+    return {
+        (finding.claim.key, part.planned.part): dict(
+            zip(part.evidence.pairs, part.evidence.values, strict=True)
+        )
+        for finding in findings
+        for part in finding.parts
+        if part.evidence is not None and part.evidence.pairs and finding.claim.kind is not Kind.EXACT
+    }
+
+
+def _entry(claim: Claim, verdict: Verdict, parts: Sequence[Result]) -> Entry:
+    """A calibration of a model leaves only its verdict: its residue is the processor's rounding.
+
+    Arithmetic on published tables has no pairs and no spread: it is compared by its digits.
+    """
+    why = verdict.reason if verdict.outcome is not Outcome.SUPPORTED else ""
+    evidence = next((part.evidence for part in parts if part.evidence), None)
+    if claim.kind is Kind.EXACT and evidence is not None and evidence.pairs:
+        return Entry(verdict.outcome, why)
+    if evidence is None or verdict.estimate is None:
+        return Entry(verdict.outcome, why, verdict.estimate, verdict.bound)
+    tolerance = declared_tolerance(evidence.unit, verdict.estimate) if evidence.pairs else None
+    return Entry(verdict.outcome, why, verdict.estimate, verdict.bound, tolerance, unit=evidence.unit)

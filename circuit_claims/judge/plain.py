@@ -17,9 +17,10 @@ from circuit_claims.judge.claim import (
     Scope,
     Verdict,
 )
+from circuit_claims.judge.drift import Comparison, Drift, Move
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.ledger import Planned, Result
-from circuit_claims.judge.record import Comparison, Drift, Entry
+from circuit_claims.judge.record import Entry
 
 
 def to_plain(result: Result) -> dict[str, Any]:
@@ -67,6 +68,7 @@ def from_plain(plain: Mapping[str, Any]) -> Result:
             Drift(comparison["drift"]),
             comparison["sentence"],
             Entry(**{**entry, "verdict": Outcome(entry["verdict"])}) if entry else None,
+            Move(**comparison["move"]) if comparison["move"] else None,
         ),
         seconds=plain["seconds"],
     )

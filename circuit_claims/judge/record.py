@@ -1,29 +1,32 @@
-"""Recorded findings of a model, and drift from them.
+"""Recorded findings of a model: read, checked and written.
 
 A record is a TOML file beside the claims: for each ``id/kind`` and each of its parts the verdict, the
-estimate, the end of the interval that decided, a tolerance, and, where the claim is not supported, a
-reason. One mechanism serves three uses: the known findings of a model, CI regression, and the truth
-table of models with a known answer.
+estimate, the end of the interval that decided, their unit, the tolerance for other weights, and, where the
+claim is not supported, a reason. The value of each pair lies beside it (`values.py`), and `drift.py` says how
+a verdict stands to all this. One mechanism serves three uses: the known findings of a model, CI regression,
+and the truth table of models with a known answer.
 """
 
 import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 
 from circuit_claims.judge.claim import Kind, Outcome
+from circuit_claims.judge.tolerance import BEFORE_UNITS, declared_tolerance, numeric_tolerance
 
 SCHEMA = 1
 UPDATE = "--circuit-record-update"
-FRACTION_TOLERANCE = 0.005
-RATIO_TOLERANCE = 0.01
-_ENTRY_KEYS = {"verdict", "why", "estimate", "bound", "tolerance", "reason", "first", "changed", "parts"}
+SIX_DIGITS = 5e-6
+"""Records and reports keep six significant digits: equal to those is equal."""
+_NUMBERS = ("estimate", "bound", "tolerance")
+_WORDS = ("why", "unit", "reason", "first", "changed")
+_ENTRY_KEYS = {"verdict", *_NUMBERS, *_WORDS, "parts"}
 _TOP_KEYS = {"schema", "model", "clips", "noted", "claims"}
 
 
@@ -49,12 +52,15 @@ class Entry:
     estimate: float | None = None
     bound: float | None = None
     tolerance: float | None = None
+    """How far the estimate may move with other weights, in its unit; with the same, see `tolerance.py`."""
     reason: str = ""
     """A person's words, asked for where the claim is not supported."""
     first: str = ""
     """Of a prediction that was changed: the verdict that was predicted first."""
     changed: str = ""
     """Why it was changed, in a person's words."""
+    unit: str = ""
+    """Of estimate, bound and tolerance; empty in a record from before units were written."""
 
 
 @dataclass(frozen=True)
@@ -69,27 +75,6 @@ class Record:
     """Sampling, precision, device, versions, weights: compared, never a reason to skip."""
     entries: Mapping[tuple[str, str], Entry] = field(default_factory=dict)
     """By claim key and part (empty for the claim itself)."""
-
-
-class Drift(StrEnum):
-    """How a verdict stands to its record."""
-
-    UNRECORDED = "unrecorded"
-    AS_RECORDED = "as recorded"
-    BORDERLINE = "borderline"
-    """The verdict flipped while estimate and deciding bound stayed within tolerance."""
-    MOVED = "moved"
-    """The same verdict, but the estimate left its tolerance."""
-    FLIPPED = "flipped"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A verdict beside its record."""
-
-    drift: Drift
-    sentence: str = ""
-    entry: Entry | None = None
 
 
 WHOLE = "full"
@@ -211,7 +196,7 @@ def _entry(key: str, part: str, table: Any) -> Entry:
             *(["verdict"] if "verdict" in table else []),
         ) from None
     numbers: dict[str, float | None] = {}
-    for which in ("estimate", "bound", "tolerance"):
+    for which in _NUMBERS:
         value = table.get(which)
         if value is not None and not _is_number(value):
             raise _FaultError(f"{name} has {which} = {value!r}, which is not a number", *names, which)
@@ -220,69 +205,29 @@ def _entry(key: str, part: str, table: Any) -> Entry:
         raise _FaultError(
             f"{name} has tolerance = {table['tolerance']!r}; it is a distance, 0 or more", *names, "tolerance"
         )
-    return Entry(
-        verdict,
-        str(table.get("why", "")),
-        reason=str(table.get("reason", "")),
-        first=str(table.get("first", "")),
-        changed=str(table.get("changed", "")),
-        **numbers,
-    )
+    _refuse_below_spread(name, str(table.get("unit", "")), numbers, names)
+    words = {word: str(table.get(word, "")) for word in _WORDS}
+    said: dict[str, Any] = {**words, **numbers}
+    return Entry(verdict, **said)
+
+
+def _refuse_below_spread(
+    name: str, unit: str, numbers: Mapping[str, float | None], names: Sequence[str]
+) -> None:
+    """Refuse a tolerance that rounding alone would leave."""
+    tolerance, least = numbers["tolerance"], numeric_tolerance(unit, numbers["estimate"])
+    if unit and tolerance is not None and tolerance < least * (1 - SIX_DIGITS):
+        raise _FaultError(
+            f"{name} has tolerance = {tolerance:g}, and the same weights differ by as much between "
+            f"processors; give it {least:.2g} {unit} or more, or leave it out",
+            *names,
+            "tolerance",
+        )
 
 
 def _is_number(value: Any) -> bool:
     """Whether something can be held against: TOML also knows nan and inf, which agree with nothing or all."""
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-def default_tolerance(unit: str, estimate: float | None) -> float:
-    """0.005 for fractions, nothing for counts and yes or no, 1 % of all else (0.01 on a log scale)."""
-    if unit == "fraction":
-        return FRACTION_TOLERANCE
-    if unit in ("count", "bool"):
-        return 0.0
-    if unit == "log ratio":
-        return RATIO_TOLERANCE
-    return RATIO_TOLERANCE * abs(1.0 if estimate is None else estimate)
-
-
-def compare(entry: Entry | None, outcome: Outcome, estimate: float | None, bound: float | None) -> Comparison:
-    """Hold a verdict against its record; both numbers are named where they differ."""
-    if entry is None:
-        return Comparison(Drift.UNRECORDED)
-    near = _within(entry.estimate, estimate, entry.tolerance)
-    if outcome is entry.verdict:
-        if near:
-            return Comparison(Drift.AS_RECORDED, f"{outcome}, as recorded", entry)
-        return Comparison(
-            Drift.MOVED,
-            f"{outcome}, as recorded, but the estimate moved: recorded {_number(entry.estimate)}, "
-            f"now {_number(estimate)} (tolerance {_number(entry.tolerance)})",
-            entry,
-        )
-    numbers = f"recorded {_number(entry.estimate)}, now {_number(estimate)}"
-    both = entry.estimate is not None and entry.bound is not None
-    if both and near and _within(entry.bound, bound, entry.tolerance):
-        return Comparison(
-            Drift.BORDERLINE,
-            f"borderline: recorded {entry.verdict}, now {outcome}, with the estimate within tolerance "
-            f"({numbers})",
-            entry,
-        )
-    return Comparison(Drift.FLIPPED, f"recorded {entry.verdict}, now {outcome} ({numbers})", entry)
-
-
-def _within(recorded: float | None, now: float | None, tolerance: float | None) -> bool:
-    if recorded is None:
-        return True
-    if now is None:
-        return False
-    # The record and the report keep six significant digits: equal to those is equal.
-    return abs(recorded - now) <= (tolerance or 0.0) or isclose(recorded, now, rel_tol=5e-6, abs_tol=1e-9)
-
-
-def _number(value: float | None) -> str:
-    return "nothing" if value is None else f"{value:.4g}"
 
 
 def write_record(
@@ -347,7 +292,7 @@ def write_record(
             fields = {**_fields(entry), **_own_tolerance(home)}
             if entry.verdict is not Outcome.SUPPORTED:
                 fields["reason"] = reason
-            for name in ("verdict", "why", "estimate", "bound", "tolerance", "reason"):
+            for name in ("verdict", "why", *_NUMBERS, "unit", "reason"):
                 if name in fields:
                     home[name] = fields[name]
                 elif name in home:
@@ -361,10 +306,12 @@ def _fields(entry: Entry) -> dict[str, Any]:
     fields: dict[str, Any] = {"verdict": str(entry.verdict)}
     if entry.why:
         fields["why"] = entry.why
-    for name in ("estimate", "bound", "tolerance"):
+    for name in _NUMBERS:
         value = getattr(entry, name)
         if value is not None:
             fields[name] = float(f"{value:.6g}")
+    if entry.unit:
+        fields["unit"] = entry.unit
     return fields
 
 
@@ -373,8 +320,12 @@ def _own_tolerance(said: Mapping[str, Any]) -> dict[str, float]:
     tolerance, estimate = said.get("tolerance"), said.get("estimate")
     if tolerance is None:
         return {}
-    units = ("fraction", "count", "log ratio", "ratio")
-    defaults = [default_tolerance(unit, estimate) for unit in units]
+    if "unit" in said:
+        defaults = [declared_tolerance(said["unit"], estimate)]
+    else:
+        defaults = [
+            share * (abs(estimate or 1.0) if unit == "ratio" else 1.0) for unit, share in BEFORE_UNITS.items()
+        ]
     return {} if any(isclose(tolerance, one, rel_tol=1e-5) for one in defaults) else {"tolerance": tolerance}
 
 

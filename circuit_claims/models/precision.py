@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuit_claims.models.processor import CPUINFO, flags
+
 if TYPE_CHECKING:
     from circuit_claims.models.residual import ResidualModel, Write
 
@@ -18,7 +20,6 @@ MEMORY = 4 * 2**30
 """Bytes for the patched states of one sweep, unless a run is given other ones."""
 AGREEMENT = 0.002
 """Largest difference of a recovery (a fraction) that bfloat16 may make: 0.2 percentage points."""
-CPUINFO = Path("/proc/cpuinfo")
 UNITS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
 """Flags of a CPU that multiplies bfloat16 in hardware, the fastest first."""
 
@@ -26,15 +27,14 @@ UNITS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
 def bfloat16_unit(device: str, cpuinfo: Path = CPUINFO) -> str:
     """What of a device multiplies bfloat16 in hardware: `CUDA`, `AMX`, `AVX512-BF16`, or nothing ("").
 
-    Reads the kernel's list of a CPU's features, so that a warm run need not import torch; where there is
-    none (other systems), nothing is known of the CPU, and nothing is said.
+    Where the kernel keeps no list of a CPU's features (other systems), nothing is known of it, and nothing
+    is said.
     """
     if device.partition(":")[0] == "cuda":
         return "CUDA"
-    if device != "cpu" or not cpuinfo.is_file():
+    if device != "cpu":
         return ""
-    flags = cpuinfo.read_text(encoding="ascii", errors="replace").partition("\nflags")[2].partition("\n")[0]
-    known = flags.split()
+    known = flags(cpuinfo)
     return next((unit for flag, unit in UNITS.items() if flag in known), "")
 
 

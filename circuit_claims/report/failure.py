@@ -1,7 +1,7 @@
 """What a failed claim says in pytest's own output: one screen, the numbers, and how to run it again."""
 
+from circuit_claims.judge.drift import Drift
 from circuit_claims.judge.ledger import Result
-from circuit_claims.judge.record import Drift
 from circuit_claims.report import plain, wording
 from circuit_claims.report.schema import measurement
 from circuit_claims.report.text import visible

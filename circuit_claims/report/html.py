@@ -17,6 +17,7 @@ from circuit_claims.judge.counted import counted
 from circuit_claims.judge.record import write_whole
 from circuit_claims.report import derived, front, identities, plain, rows, summary, wording
 from circuit_claims.report.drawn import Frames, drawn
+from circuit_claims.report.moves import HEADINGS, moves, sentence
 from circuit_claims.report.text import cleaned
 
 Anchors = dict[tuple[str, str | None], str]
@@ -74,6 +75,8 @@ def _filled(
         drawn=_drawn(frames, kept),
         **more,
         groups=plain.GROUPS,
+        move_headings=HEADINGS,
+        moves_told=sentence,
         verdicts=plain.VERDICTS,
         marks=plain.MARKS,
     )
@@ -101,6 +104,7 @@ def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, 
             "told": plain.about(model),
             "figures": derived.figures(report, model["name"]),
             "identities": identities.rows(model),
+            "moves": moves(report, model["name"]),
             "frames": frames.get(model["name"], {}),
             "strips": {
                 pair: f"clips-{at}-{number}"

@@ -12,6 +12,7 @@ from typing import Any
 from circuit_claims.judge.record import write_whole
 from circuit_claims.report import plain, summary, wording
 from circuit_claims.report.front import headline
+from circuit_claims.report.moves import HEADINGS, moves, sentence
 from circuit_claims.report.text import cleaned
 
 LIMIT = 900_000
@@ -27,7 +28,7 @@ def write(path: Path, report: Mapping[str, Any], whole: str = "latest.html") -> 
 def render(report: Mapping[str, Any], limit: int = LIMIT, whole: str = "latest.html") -> str:
     """The page, of at most `limit` bytes; `whole` is where the rest can be read."""
     report = cleaned(report)
-    blocks = [_head(report), *_glance(report), *_details(report)]
+    blocks = [_head(report), *_glance(report), *_moves(report), *_details(report)]
     return _cut(blocks, limit, whole)
 
 
@@ -100,6 +101,19 @@ def _cell(entry: wording.Entry) -> str:
     mark = f"{plain.MARKS[entry['verdict']]} **{entry['verdict']}**"
     drift = "" if wording.steady(entry) else f"<br>{escaped(entry['record']['sentence'])}"
     return f"{mark}<br>{escaped(plain.brief(entry))}{drift}"
+
+
+def _moves(report: Mapping[str, Any]) -> Iterator[str]:
+    """With other weights than the record's: what moved, pair by pair."""
+    for model in report["models"]:
+        found, compared = moves(report, model["name"])
+        if not compared:
+            continue
+        lines = [f"## Moves of {escaped(model['name'])}", "", f"{escaped(sentence(found, compared))}.", ""]
+        if found:
+            lines += [f"| {' | '.join(HEADINGS)} |", f"|{'---|' * len(HEADINGS)}"]
+            lines += [f"| {' | '.join(escaped(cell) for cell in one.cells)} |" for one in found]
+        yield "\n".join([*lines, ""])
 
 
 def _details(report: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.judge.claim import Control, Design, Evidence, Outcome
+from circuit_claims.judge.drift import Comparison
 from circuit_claims.judge.ledger import Finding, Result
 from circuit_claims.judge.record import write_whole
 from circuit_claims.report.evidence import Shared, kept
@@ -113,7 +114,14 @@ def _recorded(finding: Finding) -> dict[str, Any]:
         "bound": entry.bound,
         "tolerance": entry.tolerance,
         "reason": entry.reason,
+        **_move(finding.comparison),
     }
+
+
+def _move(comparison: Comparison) -> dict[str, Any]:
+    """The paired difference to the record; of a claim of several parts, each part has its own."""
+    move = comparison.move
+    return {} if move is None else {"move": {"value": move.mean, "ci": [move.low, move.high], "n": move.n}}
 
 
 def measurement(part: Result, shared: Shared | None = None) -> dict[str, Any]:
@@ -193,6 +201,8 @@ def _part(part: Result) -> dict[str, Any]:
             "drift": str(part.comparison.drift),
             "sentence": part.comparison.sentence,
             "estimate": part.comparison.entry.estimate if part.comparison.entry else None,
+            "tolerance": part.comparison.entry.tolerance if part.comparison.entry else None,
+            **_move(part.comparison),
         },
         "nodeid": part.planned.nodeid,
     }
