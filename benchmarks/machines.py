@@ -19,13 +19,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from circuit_claims.judge.record import write_whole
+from circuit_claims.models.processor import flags
 
 sys.path.insert(0, str(Path(__file__).parent))
 import machines_page
@@ -60,10 +61,9 @@ class Setting:
     spreads: bool = True
     """Whether its numbers are those that a tolerance has to have room for; another precision has its own."""
 
-    def absent(self, flags: Iterable[str]) -> str:
-        """Why this processor cannot play it, or need not; empty where it can."""
-        known = set(flags)
-        if self.needs and not known & set(self.needs):
+    def absent(self, known: Collection[str]) -> str:
+        """Why a processor of these flags cannot play it, or need not; empty where it can."""
+        if self.needs and not set(self.needs) & set(known):
             return f"the processor has no {' or '.join(machines_page.in_words(self.needs))}"
         if self.same_without and self.same_without not in known:
             return "the processor computes so natively"
@@ -112,14 +112,6 @@ SETTINGS = (
 SHORT = ("all-avx2", "all-lowest")
 
 
-def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
-    """The processor's flags; none where the system does not tell them."""
-    if not cpuinfo.is_file():
-        return ()
-    text = cpuinfo.read_text(encoding="ascii", errors="replace")
-    return tuple(text.partition("\nflags")[2].partition("\n")[0].replace(":", " ").split())
-
-
 @dataclass(frozen=True)
 class Run:
     """What one part came to under one setting."""
@@ -150,7 +142,7 @@ def run(setting: Setting, part: str, folder: Path) -> Run:
 
 def code_state(part: str, root: Path = ROOT) -> str:
     """A sha256 over the processor and over every file that a part rests on."""
-    digest = hashlib.sha256(" ".join(sorted(processor())).encode())
+    digest = hashlib.sha256(" ".join(sorted(flags())).encode())
     for name in (*RESTING_ON, *(() if part in CLAIMS else ("tests", "conftest.py"))):
         place = root / name
         files = sorted(place.rglob("*")) if place.is_dir() else [place]
@@ -266,9 +258,9 @@ def main(words: Sequence[str]) -> int:
     given = asked(words)
     names = given.only or (SHORT if given.short else [one.name for one in SETTINGS])
     wanted = given.parts or (SHORT_PARTS if given.short else PARTS)
-    flags = processor()
+    known = flags()
     settings = [one for one in SETTINGS if one.name in names]
-    left_out = {one.name: why for one in settings if (why := one.absent(flags))}
+    left_out = {one.name: why for one in settings if (why := one.absent(known))}
     for name, why in left_out.items():
         print(f"{name} is left out: {why}", flush=True)
     settings = [one for one in settings if one.name not in left_out]
@@ -291,7 +283,7 @@ def main(words: Sequence[str]) -> int:
         print(f"\n{machines_page.spread_table(groups)}")
         if given.page and not given.only and not given.parts:
             given.page.write_text(
-                machines_page.page(flags, settings, left_out, runs, groups), encoding="utf-8"
+                machines_page.page(known, settings, left_out, runs, groups), encoding="utf-8"
             )
     print("\n".join(faults) or "nothing differs")
     return 1 if faults else 0

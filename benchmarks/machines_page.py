@@ -43,9 +43,9 @@ The spread of a number is its largest reading less its smallest, over all settin
 `{left_out}`. Numbers are every estimate of every claim and part, and both ends of its interval, one of which
 decides; those of the smoke profile and of all pairs are counted apart. A report keeps six digits, so that a
 number of which none differs has a spread of 0. Beside the widest spread of each unit and kind of measurement
-stands the number whose tolerance, the default of `circuit_claims/judge/tolerance.py`, has the least room: it
-has to be at least {room:g} times the spread. Numbers of `exact` claims are residues of rounding, judged
-against bounds of their own: they are compared by verdict, and have no tolerance.
+stands the number whose tolerance (`circuit_claims/judge/tolerance.py`, with the same weights) has the least
+room: it has to be at least {margin:g} times the spread. Numbers of `exact` claims are residues of rounding,
+judged against bounds of their own: they are compared by verdict, and have no tolerance.
 """
 
 
@@ -169,7 +169,7 @@ def page(
             "## Tests and verdicts\n",
             table(settings, runs),
             "",
-            SPREADS.format(left_out=other, room=spread.ROOM),
+            SPREADS.format(left_out=other, margin=spread.MARGIN),
             spread_table(groups),
             "\n## The settings\n",
             "| setting | environment and options |",

@@ -12,13 +12,8 @@ from math import inf
 from pathlib import PurePosixPath
 from typing import Any
 
-try:
-    from circuit_claims.judge.tolerance import numeric_tolerance
-except ImportError:  # until the judge has it: what `judge.record` allows today
-    from circuit_claims.judge.record import default_tolerance as numeric_tolerance
+from circuit_claims.judge.tolerance import MARGIN, numeric_tolerance
 
-ROOM = 8.0
-"""How many times its spread a number's default tolerance has to be."""
 DIGIT = 5e-6
 """Relative: two numbers that round to neighbours in the sixth digit lie up to twice this apart."""
 
@@ -37,6 +32,8 @@ class Reading:
     bounds of its own."""
     unit: str
     value: float
+    estimate: float
+    """Of its claim and part: an end of an interval is compared within the estimate's tolerance."""
     exact: bool = False
     """Of an `exact` claim: compared by its verdict, and never by its digits."""
 
@@ -53,12 +50,14 @@ def readings(report: Mapping[str, Any]) -> Iterator[Reading]:
             continue
         kind = kind_of(entry["nodeids"][0])
         for one in entry["measurements"]:
+            if one["value"] is None:
+                continue
             low, high = one["ci"] or (None, None)
+            of = (entry["key"], one["part"])
             for which, value in (("estimate", one["value"]), ("low", low), ("high", high)):
                 if value is not None:
-                    yield Reading(
-                        entry["key"], one["part"], which, kind, one["unit"], value, entry["kind"] == "exact"
-                    )
+                    exact = entry["kind"] == "exact"
+                    yield Reading(*of, which, kind, one["unit"], value, one["value"], exact)
 
 
 def kind_of(nodeid: str) -> str:
@@ -123,8 +122,8 @@ class Spread:
 
     @property
     def tolerance(self) -> float:
-        """What the record would allow this number, by default."""
-        return float(numeric_tolerance(self.reading.unit, self.reading.value))
+        """How far a record lets this number move with the same weights."""
+        return numeric_tolerance(self.reading.unit, self.reading.estimate)
 
     @property
     def room(self) -> float:
@@ -165,7 +164,7 @@ class Group:
     @property
     def fits(self) -> bool:
         """Whether every tolerance has room enough; residues of exact claims have no tolerance."""
-        return self.exact or self.tightest.room >= ROOM
+        return self.exact or self.tightest.room >= MARGIN
 
 
 def grouped(found: Iterable[Spread]) -> list[Group]:

@@ -170,13 +170,6 @@ def test_a_setting_is_left_out_where_the_processor_cannot_or_need_not(machines, 
     assert setting.absent(flags) == why
 
 
-def test_flags_are_read_from_the_kernels_list(machines, tmp_path):
-    file = tmp_path / "cpuinfo"
-    file.write_text("processor\t: 0\nvmx flags\t: avx2\nflags\t\t: fpu avx avx2\nbugs\t\t: none\n")
-    assert machines.processor(file) == ("fpu", "avx", "avx2")
-    assert machines.processor(tmp_path / "none") == ()
-
-
 @pytest.fixture
 def counted(machines, monkeypatch):
     """A part that runs nothing, and how often it was run."""
@@ -254,7 +247,7 @@ def test_everything_is_run_once_and_the_page_is_written(
         return machines.Run(0, 0.0, report=a_report(value if shifted else 0.5, None))
 
     monkeypatch.setattr(machines, "code_state", lambda *_: "")
-    monkeypatch.setattr(machines, "processor", lambda: AVX512)
+    monkeypatch.setattr(machines, "flags", lambda: AVX512)
     monkeypatch.setattr(machines, "_claims", measured)
     monkeypatch.setattr(machines, "_tests", lambda *_: machines.Run(0, 0.0, 7))
     page = tmp_path / "machines.md"
@@ -272,7 +265,7 @@ def test_everything_is_run_once_and_the_page_is_written(
 
 def test_some_settings_and_parts_are_run_alone_and_write_no_page(machines, counted, monkeypatch, tmp_path):
     monkeypatch.setattr(machines, "code_state", lambda *_: "")
-    monkeypatch.setattr(machines, "processor", lambda: AVX512)
+    monkeypatch.setattr(machines, "flags", lambda: AVX512)
     page = tmp_path / "machines.md"
     words = [str(tmp_path / "build"), str(page), "--only", "native,mkl-avx2", "--parts", "smoke,full"]
     assert machines.main(words) == 0
@@ -286,7 +279,7 @@ def test_the_short_form_leaves_out_what_the_processor_does_anyway(
     machines, counted, monkeypatch, tmp_path, capsys
 ):
     monkeypatch.setattr(machines, "code_state", lambda *_: "")
-    monkeypatch.setattr(machines, "processor", lambda: AVX2)
+    monkeypatch.setattr(machines, "flags", lambda: AVX2)
     monkeypatch.setattr(machines, "_tests", lambda *_: machines.Run(0, 0.0, 7))
     assert machines.main([str(tmp_path / "build"), "--short"]) == 0
     assert counted == [("all-lowest", "full")]
