@@ -19,6 +19,8 @@ from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.residual import ResidualModel
 
+pytestmark = pytest.mark.machines
+
 CONFIGS = st.fixed_dictionaries(
     {
         "num_hidden_layers": st.integers(1, 4),

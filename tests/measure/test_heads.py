@@ -19,6 +19,8 @@ from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.residual import run
 from circuit_claims.models.sites import attn_out
 
+pytestmark = pytest.mark.machines
+
 
 def test_the_only_head_of_an_attention_is_the_attention() -> None:
     """By the toy's docstring: d at CLS is (36, 276) for attn 0 and (9, 27) for attn 1, D = (36, 276), and the

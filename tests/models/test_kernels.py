@@ -15,6 +15,8 @@ from torch.nn import GELU
 from circuit_claims.models import kernels
 from circuit_claims.models.kernels import ATTENTION, use_fast_kernels
 
+pytestmark = pytest.mark.machines
+
 
 def pixels_for(hf_model: Any, seed: int) -> torch.Tensor:
     config = hf_model.config

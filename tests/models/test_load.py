@@ -17,6 +17,8 @@ from circuit_claims.models.load import ARCHITECTURES, ModelError, ModelSource, l
 from circuit_claims.models.residual import ResidualModel, run
 from circuit_claims.models.vivit import NEWER_NAMES
 
+pytestmark = pytest.mark.machines
+
 
 def logits(model: ResidualModel) -> torch.Tensor:
     shape = (1, model.frames, 3, model.image_size, model.image_size)

@@ -20,6 +20,8 @@ from circuit_claims.models.source import ModelError, ModelSource, parse_source
 from circuit_claims.organisms.edits import EDITS, edited_source, place
 from circuit_claims.organisms.registry import resolve
 
+pytestmark = pytest.mark.machines
+
 torch.set_num_threads(1)
 ALL = set(range(12))
 SILENT = {
