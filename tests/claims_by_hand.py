@@ -16,9 +16,10 @@ from circuit_claims.judge.claim import (
     Scope,
     Verdict,
 )
+from circuit_claims.judge.drift import Comparison, Drift, Held
 from circuit_claims.judge.expectation import Expectation, above
 from circuit_claims.judge.ledger import NO_RECORD, Finding, Planned, Result
-from circuit_claims.judge.record import Comparison, Drift, Entry, Record
+from circuit_claims.judge.record import Entry, Record
 
 ONE_TO_FIVE = (1.0, 2.0, 3.0, 4.0, 5.0)
 """Mean 3, sd sqrt(2.5), se sqrt(0.5): the 95 % interval is 3 -+ 2.7764 * 0.7071 = [1.0368, 4.9632]."""
@@ -68,6 +69,7 @@ def result(
     *,
     drift: Drift = Drift.UNRECORDED,
     values: Any = ONE_TO_FIVE,
+    pairs: tuple[str, ...] = (),
     expectation: Expectation | None = None,
     model: str = "organism",
     **more: Any,
@@ -76,7 +78,7 @@ def result(
     return Result(
         planned(claim or a_claim(), part, parts, model),
         verdict(outcome, **more),
-        None if values is None else evidence(values),
+        None if values is None else evidence(values, pairs=pairs),
         None if values is None else expectation or above(0.0),
         NO_RECORD if drift is Drift.UNRECORDED else Comparison(drift, f"{drift}."),
     )
@@ -91,5 +93,6 @@ def finding(
     return Finding(made.planned.claim, made.planned.model, made.verdict, comparison, (made,), 1)
 
 
-def a_record(entries: dict[tuple[str, str], Entry], model: str = "organism") -> Record:
-    return Record(Path("recorded") / f"{model}.toml", model, "", {}, entries)
+def a_record(entries: dict[tuple[str, str], Entry], model: str = "organism") -> Held:
+    """A record of hand-written entries, which names no weights."""
+    return Held(Record(Path("recorded") / f"{model}.toml", model, "", {}, entries))

@@ -206,8 +206,8 @@ def _entry(key: str, part: str, table: Any) -> Entry:
             f"{name} has tolerance = {table['tolerance']!r}; it is a distance, 0 or more", *names, "tolerance"
         )
     _refuse_below_spread(name, str(table.get("unit", "")), numbers, names)
-    words = {word: str(table.get(word, "")) for word in _WORDS}
-    said: dict[str, Any] = {**words, **numbers}
+    texts = {word: str(table.get(word, "")) for word in _WORDS}
+    said: dict[str, Any] = {**texts, **numbers}
     return Entry(verdict, **said)
 
 

@@ -1,7 +1,8 @@
 """The table of moves: how far each estimate of a new version of a model lies from the recorded one.
 
 With other weights than the record's every number moves a little. A move is listed where its interval, over
-the pairs of both, leaves the numeric tolerance: more than rounding can make.
+the pairs of both, leaves the numeric tolerance (more than rounding can make), and where the mean alone leaves
+the declared one: that is a move which these pairs are too few to show.
 """
 
 from collections.abc import Mapping
@@ -53,7 +54,8 @@ def moves(report: Mapping[str, Any], model: str) -> tuple[list[Moved], int]:
             compared += 1
             least = numeric_tolerance(measured["unit"], record["estimate"])
             low, high = move["ci"]
-            if low > least or high < -least:
+            undecided = abs(move["value"]) > max(record["tolerance"] or 0.0, least)
+            if low > least or high < -least or undecided:
                 found.append(_moved(entry["key"], measured, record))
     return sorted(found, key=lambda one: (not one.failed, -one.size)), compared
 

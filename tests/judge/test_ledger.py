@@ -29,6 +29,7 @@ from circuit_claims.judge.claim import (
     Scope,
     Verdict,
 )
+from circuit_claims.judge.drift import Comparison, Drift, Move
 from circuit_claims.judge.expectation import above, below, between, exactly, negligible
 from circuit_claims.judge.ledger import (
     NO_RECORD,
@@ -40,14 +41,16 @@ from circuit_claims.judge.ledger import (
     failing,
     mark,
     record_entries,
+    recorded_values,
     settle,
     stale,
 )
 from circuit_claims.judge.plain import from_plain, planned_from_plain, to_plain
-from circuit_claims.judge.record import Comparison, Drift, Entry
+from circuit_claims.judge.record import Entry
 from circuit_claims.judge.verdict import decide
 
 EACH, ANY = a_claim(each="layer"), a_claim(any="layer")
+FIVE = ("a", "b", "c", "d", "e")
 
 # The table of verdicts against records -------------------------------------------------------------------
 
@@ -332,7 +335,8 @@ comparisons = st.builds(
     Comparison,
     st.sampled_from(Drift),
     names,
-    st.none() | st.builds(Entry, st.sampled_from(Outcome), names, maybe, maybe, maybe, names),
+    st.none() | st.builds(Entry, st.sampled_from(Outcome), names, maybe, maybe, maybe, names, unit=names),
+    st.none() | st.builds(Move, numbers, numbers, numbers, st.integers(2, 99)),
 )
 results = st.builds(
     Result,
@@ -390,22 +394,41 @@ def test_a_control_keeps_its_design():
 
 
 def test_a_supported_finding_is_recorded_with_its_numbers_and_no_cause():
-    made = finding("supported", reason="left over", estimate=0.5, bound=0.42)
+    made = finding("supported", reason="left over", estimate=0.5, bound=0.42, pairs=FIVE)
     assert list(record_entries([made])) == [
-        ("mlp-42/reproduces", "", Entry(Outcome.SUPPORTED, "", 0.5, 0.42, 0.005))
+        ("mlp-42/reproduces", "", Entry(Outcome.SUPPORTED, "", 0.5, 0.42, 0.005, unit="fraction"))
     ]
 
 
 def test_a_refuted_finding_is_recorded_with_its_cause():
-    made = finding("refuted", reason="value", estimate=0.5, bound=0.55)
+    made = finding("refuted", reason="value", estimate=0.5, bound=0.55, pairs=FIVE)
     ((_, _, kept),) = record_entries([made])
-    assert kept == Entry(Outcome.REFUTED, "value", 0.5, 0.55, 0.005)
+    assert kept == Entry(Outcome.REFUTED, "value", 0.5, 0.55, 0.005, unit="fraction")
+
+
+def test_arithmetic_on_published_tables_is_recorded_by_its_digits():
+    """It has no pairs, and no processor rounds it: it is compared to six digits."""
+    ((_, _, kept),) = record_entries([finding("refuted", reason="value", estimate=0.5, bound=0.55)])
+    assert kept == Entry(Outcome.REFUTED, "value", 0.5, 0.55, unit="fraction")
+
+
+def test_a_calibration_of_a_model_is_recorded_by_its_verdict_alone():
+    """Its residue is the processor's rounding, and has other digits on another one."""
+    made = finding("supported", claim=a_claim(kind="exact"), estimate=1.038e-6, bound=1.038e-6, pairs=FIVE)
+    assert list(record_entries([made])) == [("mlp-42/exact", "", Entry(Outcome.SUPPORTED))]
+    assert recorded_values([made]) == {}
+
+
+def test_the_value_of_each_pair_is_kept_beside_the_entries():
+    made = finding("supported", pairs=FIVE)
+    assert recorded_values([made]) == {("mlp-42/reproduces", ""): dict(zip(FIVE, ONE_TO_FIVE, strict=True))}
+    assert recorded_values([finding("supported"), finding("not applicable", values=None)]) == {}
 
 
 def test_the_recorded_tolerance_is_in_the_evidences_unit():
     def kept(unit: str, estimate: float) -> Entry:
         said = verdict("supported", estimate=estimate)
-        part = Result(planned(a_claim()), said, evidence([1.0], unit), above(0.0))
+        part = Result(planned(a_claim()), said, evidence([1.0], unit, pairs=("one",)), above(0.0))
         ((_, _, entry),) = record_entries([Finding(a_claim(), "organism", said, NO_RECORD, (part,), 1)])
         return entry
 
@@ -437,7 +460,7 @@ def test_the_parts_of_a_quantified_claim_are_recorded_after_it(quantified):
         Outcome.SUPPORTED,
         Outcome.REFUTED,
     ]
-    assert kept[2][2] == Entry(Outcome.REFUTED, "value", 3.0, results[1].verdict.bound, 0.005)
+    assert kept[2][2] == Entry(Outcome.REFUTED, "value", 3.0, results[1].verdict.bound, unit="fraction")
 
 
 # Claims that lack something ------------------------------------------------------------------------------

@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 
 from circuit_claims.judge.claim import Kind, Outcome
 from circuit_claims.judge.record import (
-    Drift,
     Entry,
     RecordError,
-    compare,
-    default_tolerance,
     read_record,
     record_path,
     write_record,
     write_whole,
 )
+from circuit_claims.judge.tolerance import numeric_tolerance
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 MLP = Entry(REFUTED, "value", 0.5123, 0.5301, 0.005)
@@ -304,81 +302,40 @@ def test_a_record_is_named_after_its_model_without_revision_or_path(model, file,
     assert record_path(tmp_path, model) == tmp_path / file
 
 
-# Comparison ---------------------------------------------------------------------------------------------
-
-
-def entry(outcome=REFUTED, estimate=0.5, bound=0.52, tolerance=0.005):
-    return Entry(outcome, "", estimate, bound, tolerance)
+# Tolerances ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("recorded", "outcome", "estimate", "bound", "drift"),
-    [
-        (None, REFUTED, 0.5, 0.5, Drift.UNRECORDED),
-        (entry(), REFUTED, 0.5, 0.52, Drift.AS_RECORDED),
-        (entry(), REFUTED, 0.5049, 0.6, Drift.AS_RECORDED),
-        (entry(), REFUTED, 0.5051, 0.52, Drift.MOVED),
-        (entry(), REFUTED, 0.4949, 0.52, Drift.MOVED),
-        (entry(), REFUTED, None, None, Drift.MOVED),
-        (entry(), SUPPORTED, 0.5049, 0.5249, Drift.BORDERLINE),
-        (entry(), SUPPORTED, 0.5051, 0.52, Drift.FLIPPED),
-        (entry(), SUPPORTED, 0.5, 0.5251, Drift.FLIPPED),
-        (entry(), SUPPORTED, 0.5, None, Drift.FLIPPED),
-        (entry(bound=None), SUPPORTED, 0.5, 0.52, Drift.FLIPPED),
-        (entry(estimate=None), REFUTED, 0.9, 0.9, Drift.AS_RECORDED),
-        (entry(estimate=None), SUPPORTED, 0.9, 0.52, Drift.FLIPPED),
-        (entry(tolerance=None), REFUTED, 0.5 + 1e-6, 0.52, Drift.AS_RECORDED),
-        (entry(tolerance=None), REFUTED, 0.5001, 0.52, Drift.MOVED),
-        (entry(estimate=0.5, tolerance=0.25), REFUTED, 0.75, 0.52, Drift.AS_RECORDED),
-        (entry(estimate=0.0, tolerance=None), REFUTED, 1e-12, 0.52, Drift.AS_RECORDED),
-        (entry(INCONCLUSIVE), SUPPORTED, 0.6, 0.6, Drift.FLIPPED),
-        (Entry(Outcome.NOT_APPLICABLE), Outcome.NOT_APPLICABLE, None, None, Drift.AS_RECORDED),
-        (Entry(Outcome.NOT_APPLICABLE), SUPPORTED, 0.5, 0.5, Drift.FLIPPED),
-    ],
+    ("unit", "estimate"), [("fraction", 0.5), ("log ratio", 3.0), ("ratio", -4.0), ("norm", 5.0)]
 )
-def test_drift_from_a_record(recorded, outcome, estimate, bound, drift):
-    found = compare(recorded, outcome, estimate, bound)
-    assert found.drift is drift
-    assert found.entry == recorded
+def test_a_tolerance_below_the_numeric_spread_is_refused_with_its_line(path, unit, estimate):
+    least = numeric_tolerance(unit, estimate)
+
+    def written(tolerance: float) -> None:
+        lines = f'estimate = {estimate}\ntolerance = {tolerance:.6g}\nunit = "{unit}"\n'
+        path.write_text(WRITTEN.replace("estimate = 0.4\n", lines))
+
+    written(least)
+    assert read_record(path).entries["attn-37/reproduces", ""].tolerance == pytest.approx(least)
+    written(least * 0.9)
+    line = path.read_text().splitlines().index(f"tolerance = {least * 0.9:.6g}") + 1
+    said = f"{re.escape(str(path))}:{line}: attn-37/reproduces has tolerance = .* give it .* {unit} or more"
+    with pytest.raises(RecordError, match=said):
+        read_record(path)
 
 
-def test_drift_names_both_numbers():
-    moved = compare(entry(), REFUTED, 0.4, 0.41).sentence
-    assert moved == "refuted, as recorded, but the estimate moved: recorded 0.5, now 0.4 (tolerance 0.005)"
-    assert compare(entry(), SUPPORTED, 0.9, 0.8).sentence == (
-        "recorded refuted, now supported (recorded 0.5, now 0.9)"
-    )
-    borderline = compare(entry(), SUPPORTED, 0.501, 0.521).sentence
-    assert borderline.startswith("borderline: recorded refuted, now supported")
-    assert "recorded 0.5, now 0.501" in borderline
-
-
-@given(entries, st.sampled_from(list(Outcome)), six_digits, six_digits)
-def test_a_finding_never_drifts_from_itself_and_a_flip_is_always_said(recorded, other, estimate, bound):
-    same = compare(recorded, recorded.verdict, recorded.estimate, recorded.bound)
-    assert same.drift is Drift.AS_RECORDED
-    if other is not recorded.verdict:
-        flipped = compare(recorded, other, estimate, bound)
-        assert flipped.drift in (Drift.FLIPPED, Drift.BORDERLINE)
-        assert f"recorded {recorded.verdict}, now {other}" in flipped.sentence
-
-
-@pytest.mark.parametrize(
-    ("unit", "estimate", "tolerance"),
-    [
-        ("fraction", 0.5, 0.005),
-        ("fraction", 0.9, 0.005),
-        ("log ratio", 3.0, 0.01),
-        ("ratio", -4.0, 0.04),
-        ("ratio", None, 0.01),
-        ("norm", 5.0, 0.05),
-        ("logits", 0.0, 0.0),
-        ("bool", 0.5, 0),
-        ("count", 7, 0),
-    ],
-)
-def test_default_tolerance_is_in_the_claims_own_unit(unit, estimate, tolerance):
-    assert default_tolerance(unit, estimate) == pytest.approx(tolerance)
+def test_a_default_of_an_older_record_gives_way_and_a_persons_tolerance_stays(path):
+    """Older records name no unit: 0.005, 0.01 and one per cent were their defaults."""
+    path.write_text(WRITTEN.replace("estimate = 0.4\n", "estimate = 0.4\ntolerance = 0.004\n"))
+    new = Entry(REFUTED, "value", 0.6, 0.7, 0.002, unit="fraction")
+    write(path, ("mlp-42/means", "", new), ("attn-37/reproduces", "", new))
+    entries = read_record(path).entries
+    assert [entries[key, ""].tolerance for key in ("mlp-42/means", "attn-37/reproduces")] == [0.002, 0.002]
+    own = path.read_text().replace("tolerance = 0.002", "tolerance = 0.0031", 1)
+    path.write_text(own)
+    write(path, ("mlp-42/means", "", new), ("attn-37/reproduces", "", new))
+    entries = read_record(path).entries
+    assert [entries[key, ""].tolerance for key in ("mlp-42/means", "attn-37/reproduces")] == [0.0031, 0.002]
 
 
 # How a file gets into its place --------------------------------------------------------------------------
@@ -418,8 +375,3 @@ def test_a_record_may_leave_out_model_and_clips(path):
     record = read_record(path)
     assert (record.model, record.clips, record.noted) == ("", "", {})
     assert record.entries == {("mlp-42/means", ""): Entry(SUPPORTED)}
-
-
-def test_the_words_for_drift_that_reports_print():
-    words = ["unrecorded", "as recorded", "borderline", "moved", "flipped"]
-    assert [str(drift) for drift in Drift] == words

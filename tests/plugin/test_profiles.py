@@ -4,6 +4,7 @@ import shutil
 import tomllib
 
 import pytest
+from tiny_world import scale_last_block
 
 from circuit_claims.judge.record import read_record
 
@@ -59,13 +60,20 @@ def test_all_pairs_and_the_profile_keep_to_their_own_records(smoked):
         assert smoked.report["models"][0]["record"] == record
 
 
-def test_a_changed_model_fails_the_profile_with_both_numbers(smoked):
+def test_a_changed_model_fails_the_profile_and_names_what_moved(smoked):
     changed = smoked.pytester.path / "changed" / "tiny"
-    shutil.copytree(smoked.world.other, changed)
+    shutil.copytree(smoked.world.model, changed)
+    scale_last_block(changed, 0.1)
     result = smoked.run(*smoked.options(changed), *SMOKE)
     assert result.ret == 1
-    assert smoked.entry("growth")["record"]["drift"] in ("moved", "flipped")
-    result.stdout.fnmatch_lines(["*growth/reproduces*recorded *, now *"])
+    held = [part["record"]["drift"] for part in smoked.entry("attn")["parts"]]
+    assert set(held) & {"moved", "flipped"}
+    result.stdout.fnmatch_lines(
+        [
+            "changed/tiny: * recorded estimates moved with these weights, * beyond *",
+            "  attn/reproduces layer=*: *, now *; * points [[]*, *[]] n=2, tolerance *",
+        ]
+    )
 
 
 def test_what_is_refuted_fails_without_a_record_and_the_run_says_how_to_write_one(on_models):

@@ -193,7 +193,7 @@ def test_an_update_keeps_a_persons_tolerance_and_no_default(claims):
     claims.run("--circuit-record-update")
     entries = read_record(path).entries
     assert entries["refuted/reproduces", ""].tolerance == 0.5
-    assert entries["supported/reproduces", ""].tolerance == 0.005
+    assert entries["supported/reproduces", ""].tolerance is None, "published numbers have no spread"
 
 
 # How far a run is held against its record ---------------------------------------------------------------
@@ -324,14 +324,15 @@ def test_another_device_is_compared_with_wider_tolerances_and_says_so(on_models)
         result = on_models.run(*on_models.options())
         return result, on_models.entry("growth")["record"]
 
-    assert moved_by(3, "cpu")[1]["drift"] == "moved"
+    result, held = moved_by(0.5, "cpu")
+    assert (result.ret, held["drift"]) == (1, "moved"), "the same weights keep to the numeric tolerance"
+    assert "the environment changed and not the model" in held["sentence"]
     result, held = moved_by(3, "cuda")
-    assert result.ret == 0
-    assert (held["drift"], held["tolerance"]) == ("as recorded", pytest.approx(4 * tolerance, rel=1e-5))
+    assert (result.ret, held["drift"]) == (0, "as recorded")
     result.stdout.fnmatch_lines(
         [
             "tiny.toml was written with other device: cuda, now cpu",
-            "tiny.toml: its tolerances are 4 times as wide here",
+            "tiny.toml: estimates may lie 4 declared tolerances away from it here",
         ]
     )
     result, held = moved_by(5, "cuda")

@@ -58,6 +58,17 @@ def pytest_unconfigure():
 """A conftest that writes down what was imported."""
 
 
+def scale_last_block(folder: Path, by: float) -> None:
+    """Multiply the matrices of a saved model's second block: growth changes alike in every pair."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    last = [name for name in weights if ".1." in name and weights[name].ndim == 2]
+    assert last
+    save_file({**weights, **{name: by * weights[name] for name in last}}, path, metadata={"format": "pt"})
+
+
 def save_model(folder: Path, seed: int, **settings: Any) -> Path:
     """A random model as `save_pretrained` writes it."""
     import torch

@@ -9,9 +9,10 @@ from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, planned
 from reports_by_hand import MODEL, RUN
 
 from circuit_claims.judge.claim import Outcome, Verdict
+from circuit_claims.judge.drift import Comparison, Drift
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.ledger import Finding, Result
-from circuit_claims.judge.record import Comparison, Drift, Entry
+from circuit_claims.judge.record import Entry
 from circuit_claims.judge.verdict import decide
 from circuit_claims.report.schema import build
 

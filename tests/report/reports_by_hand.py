@@ -11,10 +11,11 @@ from jsonschema import Draft202012Validator
 
 import circuit_claims.report
 from circuit_claims.judge.claim import Evidence, Outcome, Verdict
+from circuit_claims.judge.drift import Comparison, Drift
 from circuit_claims.judge.expectation import Expectation, above, between
 from circuit_claims.judge.ledger import NO_RECORD, Finding, Result
 from circuit_claims.judge.quantify import quantify
-from circuit_claims.judge.record import Comparison, Drift, Entry
+from circuit_claims.judge.record import Entry
 from circuit_claims.judge.verdict import decide
 from circuit_claims.report.schema import build
 

@@ -3,8 +3,8 @@
 from claims_by_hand import evidence, finding
 from reports_by_hand import MODEL, RUN, a_report, judged
 
+from circuit_claims.judge.drift import Drift
 from circuit_claims.judge.expectation import above
-from circuit_claims.judge.record import Drift
 from circuit_claims.report.github import add_to_summary, annotations
 from circuit_claims.report.schema import build
 

@@ -7,7 +7,7 @@ import pytest
 from claims_by_hand import finding
 from reports_by_hand import MODEL, RUN, a_report, build, every_verdict, judged
 
-from circuit_claims.judge.record import Drift
+from circuit_claims.judge.drift import Drift
 from circuit_claims.report.terminal import header, render
 from circuit_claims.report.wording import count_line
 
