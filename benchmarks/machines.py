@@ -234,9 +234,7 @@ def asked(words: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument(
-        "page", type=Path, nargs="?", help="written where every part of every setting is there"
-    )
+    parser.add_argument("page", type=Path, nargs="?", help="written where every setting is run")
     parser.add_argument("--only", type=_names([one.name for one in SETTINGS]), help="settings, by commas")
     parser.add_argument("--parts", type=_names([*PARTS, "marked"]), help="parts, by commas")
     parser.add_argument("--short", action="store_true", help="two settings, the full claims and marked tests")
@@ -281,7 +279,7 @@ def main(words: Sequence[str]) -> int:
         groups = groups_of(runs)
         faults += [f"{one.kind}, {one.unit}: {machines_page.told(one)}" for one in groups if not one.fits]
         print(f"\n{machines_page.spread_table(groups)}")
-        if given.page and not given.only and not given.parts:
+        if given.page and not given.only:
             given.page.write_text(
                 machines_page.page(known, settings, left_out, runs, groups), encoding="utf-8"
             )
