@@ -136,6 +136,8 @@ def run(setting: Setting, part: str, folder: Path) -> Run:
     begun = time.monotonic()
     found = (_claims if part in CLAIMS else _tests)(setting, part, here)
     found = Run(**{**vars(found), "seconds": round(time.monotonic() - begun, 1)})
+    if code_state(part) != state:
+        raise RuntimeError(f"{setting.name}, {part}: the code changed while it ran; start again")
     write_whole(result, json.dumps({"state": state, **vars(found)}))
     return found
 

@@ -208,6 +208,14 @@ def test_a_run_that_was_stopped_left_nothing_that_counts(machines, monkeypatch, 
     assert not list(tmp_path.rglob("*.json"))
 
 
+def test_a_run_whose_code_changed_meanwhile_counts_for_nothing(machines, counted, monkeypatch, tmp_path):
+    states = iter(["before", "after"])
+    monkeypatch.setattr(machines, "code_state", lambda *_: next(states))
+    with pytest.raises(RuntimeError, match="native, smoke: the code changed while it ran"):
+        machines.run(machines.SETTINGS[0], "smoke", tmp_path)
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_code_is_what_a_part_rests_on(machines, tmp_path):
     for name in ("circuit_claims/a.py", "claims/b.py", "tests/c.py", "pyproject.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
