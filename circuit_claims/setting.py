@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.judge.counted import counted
-from circuit_claims.judge.drift import ELSEWHERE, Guard, Held, Standing, Weights
+from circuit_claims.judge.drift import Guard, Held, Standing, Weights
 from circuit_claims.judge.record import UPDATE, WHOLE, Record, read_record, record_path
+from circuit_claims.judge.tolerance import elsewhere_tolerance
 from circuit_claims.judge.values import read_values
 from circuit_claims.models.device import device_taken, require_device
 from circuit_claims.models.processor import instruction_set
@@ -120,7 +121,9 @@ class Setting:
         weights = Weights.UNKNOWN
         if model and recorded:
             weights = Weights.SAME if self.weights(model) == recorded else Weights.OTHER
-        return Standing(weights, bool(elsewhere(record, self.place())), Guard(self.options.drift))
+        return Standing(
+            weights, bool(elsewhere(record, self.place())), Guard(self.options.drift), arithmetic=not model
+        )
 
     def weights(self, model: str) -> str:
         """The beginning of the hash of a model's weights, as records note it."""
@@ -279,9 +282,8 @@ class Setting:
             if now.get(key) and now[key] != was
         ]
         if elsewhere(record, now):
-            changes.append(
-                f"{record.path.name}: estimates may lie {ELSEWHERE:g} declared tolerances away from it here"
-            )
+            points = 100 * elsewhere_tolerance("fraction", None)
+            changes.append(f"{record.path.name}: here estimates may lie {points:g} points away from it")
         return changes
 
     def frames(self, report: Mapping[str, Any]) -> dict[str, Frames]:

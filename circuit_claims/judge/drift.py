@@ -3,7 +3,8 @@
 With the same weights (by hash) a number that moved is a changed environment: another library, another
 processor, other code that measures. Estimates have to agree within the numeric tolerance. With other weights,
 a new version of the model, numbers move by nature: what fails is a finding whose verdict changed, or whose
-difference to the record, pair by pair, lies beyond the declared tolerance with its whole interval.
+difference to the record, pair by pair, lies beyond the declared tolerance with its whole interval: its mean,
+or its mean size, which sees a change that moves some pairs up and others down.
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,8 @@ from math import isclose, isfinite
 
 from circuit_claims.judge.claim import Claim, Evidence, Kind, Verdict
 from circuit_claims.judge.record import SIX_DIGITS, Entry, Record
-from circuit_claims.judge.tolerance import numeric_tolerance
+from circuit_claims.judge.tolerance import elsewhere_tolerance, numeric_tolerance
 from circuit_claims.judge.values import Values
-
-ELSEWHERE = 4.0
-"""How many declared tolerances an estimate may lie from a record of another precision or device."""
 
 
 class Weights(StrEnum):
@@ -46,6 +44,8 @@ class Standing:
     elsewhere: bool = False
     """Whether the record's numbers come from another device or precision."""
     guard: Guard = Guard.ESTIMATE
+    arithmetic: bool = False
+    """Whether the claims need no model: sums of published numbers, which no processor rounds differently."""
 
 
 class Drift(StrEnum):
@@ -62,17 +62,30 @@ class Drift(StrEnum):
 
 @dataclass(frozen=True)
 class Move:
-    """The difference now minus recorded, over the pairs that both have."""
+    """The difference now minus recorded, over the pairs that both have.
+
+    Its mean does not see a change that moves half of the pairs up and half of them down; its size does.
+    """
 
     mean: float
     low: float
     high: float
+    size: float
+    """The mean over pairs of the difference's absolute value."""
+    size_low: float
+    """The lower end of the size's interval."""
+    largest: float
+    """The largest absolute difference of one pair."""
     n: int
     """Independent units: pairs, or clusters of pairs that share a clip."""
 
-    def beyond(self, tolerance: float) -> bool:
-        """Whether the whole interval lies further than this from zero, on one side."""
+    def shifted(self, tolerance: float) -> bool:
+        """Whether the mean lies further than this from zero, with its whole interval."""
         return self.low > tolerance or self.high < -tolerance
+
+    def beyond(self, tolerance: float) -> bool:
+        """Whether mean or size lies further than this from zero, with its whole interval."""
+        return self.shifted(tolerance) or self.size_low > tolerance
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,7 @@ def compare(
     """
     if entry is None:
         return Comparison(Drift.UNRECORDED)
-    residue = claim.kind is Kind.EXACT and (evidence is None or bool(evidence.pairs))
+    residue = claim.kind is Kind.EXACT and not standing.arithmetic
     same = verdict.outcome is entry.verdict
     if residue or entry.estimate is None:
         return _said(entry, verdict) if same else _flipped(entry, verdict, "")
@@ -171,12 +184,15 @@ def _with_other_weights(
         return _said(entry, verdict, move)
     if move is None:
         return _moved(entry, verdict, f"(tolerance {_number(tolerance)})")
-    apart = f"by {_number(move.mean)} [{_number(move.low)}, {_number(move.high)}] over {move.n} pairs"
+    apart = (
+        f"by {_number(move.mean)} [{_number(move.low)}, {_number(move.high)}] over {move.n} pairs, each by "
+        f"{_number(move.size)} on average"
+    )
     return _moved(entry, verdict, f"{apart}, beyond the declared tolerance of {_number(tolerance)}", move)
 
 
 def paired_move(now: Evidence, then: Mapping[str, float], level: float = 0.95) -> Move | None:
-    """The interval of now minus then over the pairs that both have; None where one alone is independent.
+    """The intervals of now minus then over the pairs that both have; None where one alone is independent.
 
     The unit is the pair, stratified by action; pairs that share a clip are one unit (`intervals.interval`).
     """
@@ -185,24 +201,25 @@ def paired_move(now: Evidence, then: Mapping[str, float], level: float = 0.95) -
         return None
     from circuit_claims.judge.intervals import interval
 
-    found = interval(
-        [now.values[at] - then[now.pairs[at]] for at in both],
-        [now.groups[at] for at in both] if now.groups else None,
-        [now.clips[at] for at in both] if now.clips else None,
-        level,
-    )
-    return Move(found.estimate, found.low, found.high, found.n) if isfinite(found.low) else None
+    apart = [now.values[at] - then[now.pairs[at]] for at in both]
+    sizes = [abs(value) for value in apart]
+    groups = [now.groups[at] for at in both] if now.groups else None
+    clips = [now.clips[at] for at in both] if now.clips else None
+    mean, size = (interval(values, groups, clips, level) for values in (apart, sizes))
+    if not isfinite(mean.low):
+        return None
+    return Move(mean.estimate, mean.low, mean.high, size.estimate, size.low, max(sizes), mean.n)
 
 
 def _tolerance(entry: Entry, evidence: Evidence | None, standing: Standing) -> float:
-    """Of numbers from another precision or device, several declared ones; with the same weights, numeric."""
+    """The tolerance for this run's place and weights; a record written by hand keeps to its declared one."""
     declared = entry.tolerance or 0.0
-    if standing.elsewhere:
-        return ELSEWHERE * declared
-    if standing.weights is Weights.UNKNOWN:
-        return declared
     unit = evidence.unit if evidence is not None else entry.unit
-    return numeric_tolerance(unit, entry.estimate) if unit else declared
+    if standing.elsewhere:
+        return max(declared, elsewhere_tolerance(unit or "fraction", entry.estimate))
+    if standing.weights is Weights.UNKNOWN or not unit:
+        return declared
+    return numeric_tolerance(unit, entry.estimate)
 
 
 def _said(entry: Entry, verdict: Verdict, move: Move | None = None) -> Comparison:

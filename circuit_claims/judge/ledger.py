@@ -180,10 +180,10 @@ def failing(finding: Finding) -> bool:
 def record_entries(findings: Sequence[Finding]) -> Iterator[tuple[str, str, Entry]]:
     """What a record keeps of findings: (claim key, part or empty, entry)."""
     for finding in findings:
-        yield finding.claim.key, "", _entry(finding.claim, finding.verdict, finding.parts)
+        yield finding.claim.key, "", _entry(finding, finding.verdict, finding.parts)
         if finding.claim.quantifier in (Quantifier.EACH, Quantifier.ANY):
             for part in finding.parts:
-                yield finding.claim.key, part.planned.part, _entry(finding.claim, part.verdict, [part])
+                yield finding.claim.key, part.planned.part, _entry(finding, part.verdict, [part])
 
 
 def recorded_values(findings: Sequence[Finding]) -> dict[tuple[str, str], dict[str, float]]:
@@ -198,16 +198,16 @@ def recorded_values(findings: Sequence[Finding]) -> dict[tuple[str, str], dict[s
     }
 
 
-def _entry(claim: Claim, verdict: Verdict, parts: Sequence[Result]) -> Entry:
+def _entry(finding: Finding, verdict: Verdict, parts: Sequence[Result]) -> Entry:
     """A calibration of a model leaves only its verdict: its residue is the processor's rounding.
 
-    Arithmetic on published tables has no pairs and no spread: it is compared by its digits.
+    Arithmetic on published tables needs no tolerance: it is compared by its digits.
     """
     why = verdict.reason if verdict.outcome is not Outcome.SUPPORTED else ""
-    evidence = next((part.evidence for part in parts if part.evidence), None)
-    if claim.kind is Kind.EXACT and evidence is not None and evidence.pairs:
+    unit = next((part.evidence.unit for part in parts if part.evidence), "")
+    if finding.claim.kind is Kind.EXACT and finding.model:
         return Entry(verdict.outcome, why)
-    if evidence is None or verdict.estimate is None:
+    if not unit or verdict.estimate is None:
         return Entry(verdict.outcome, why, verdict.estimate, verdict.bound)
-    tolerance = declared_tolerance(evidence.unit, verdict.estimate) if evidence.pairs else None
-    return Entry(verdict.outcome, why, verdict.estimate, verdict.bound, tolerance, unit=evidence.unit)
+    tolerance = declared_tolerance(unit, verdict.estimate) if finding.model else None
+    return Entry(verdict.outcome, why, verdict.estimate, verdict.bound, tolerance, unit=unit)

@@ -22,6 +22,7 @@ from circuit_claims.measure.seen import Seen
 from circuit_claims.measure.store import Store, versions
 from circuit_claims.models.checkpoint import fingerprint
 from circuit_claims.models.precision import AGREEMENT, MEMORY, bfloat16_unit, in_bfloat16
+from circuit_claims.models.processor import instruction_set
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,6 +193,7 @@ class Assay:
             "clips": [pair.positive.key, pair.negative.key],
             "sampling": dict(self.pairs.sampling.as_dict()),
             "device": self.bench.device,
+            "instruction_set": instruction_set(),
             "precision": "float32" if what in ALWAYS_FLOAT32 else self.precision()[0],
             "threads": self.bench.threads,
             "versions": versions(),

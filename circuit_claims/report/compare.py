@@ -1,7 +1,9 @@
 """Two reports side by side: which verdicts flipped, which numbers moved, and what else was otherwise.
 
-A verdict is read per claim and per part. A number has moved when either estimate lies outside the other's
-interval, or, where there is none, when the two are not the same to six digits.
+A verdict is read per claim and per part. A number has moved when its difference over the pairs that both
+reports have is shown to be more than rounding (`pairwise.py`). Where there are no two pairs in common it has
+moved when either estimate lies outside the other's interval, or, where there is none, when the two are not
+the same to six digits. A calibration's residue is rounding, and never moves.
 """
 
 from __future__ import annotations
@@ -14,9 +16,8 @@ from typing import Any
 
 from circuit_claims.judge.counted import counted
 from circuit_claims.report import wording
+from circuit_claims.report.pairwise import Measured, Pairwise, Parts, Report, pairwise
 from circuit_claims.report.text import cleaned
-
-Report = Mapping[str, Any]
 
 
 class Change(StrEnum):
@@ -28,6 +29,8 @@ class Change(StrEnum):
     MOVED = "moved"
     NEW = "new"
     """Judged in the second report only."""
+    ALIKE = "alike"
+    """Not shown to differ."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Difference:
     now: str
     numbers_were: str
     numbers_are: str
+    by_pair: str = ""
+    """Second minus first, pair by pair, with its 95 % interval; empty where no two pairs are in common."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Compared:
     """Flips first."""
     environment: tuple[tuple[str, str, str], ...]
     """What else was otherwise: name, then, now."""
+    alike: tuple[Difference, ...] = ()
+    """What both judged and is not shown to differ."""
 
     def fails(self, on: Sequence[Change]) -> bool:
         """Whether there is a difference of one of these kinds."""
@@ -93,12 +100,14 @@ def compare(first: Report, second: Report, models: tuple[str, str] | None = None
             f"no claim is judged in both: the first report is of {_of(first)}, the second of {_of(second)}; "
             "name a model of each with --models"
         )
-    differences = [
+    by_pair = pairwise(second, left, right)
+    found = [
         difference
         for key in dict.fromkeys([*left, *right])
-        for difference in _differences(left.get(key), right.get(key))
+        for difference in _differences(left.get(key), right.get(key), by_pair.get(key, {}))
     ]
     order = list(Change)
+    differences = [one for one in found if one.change is not Change.ALIKE]
     return Compared(
         first=_named(first, [pair[0] for pair in names]),
         second=_named(second, [pair[1] for pair in names]),
@@ -106,6 +115,7 @@ def compare(first: Report, second: Report, models: tuple[str, str] | None = None
         of=len({*left, *right}),
         differences=tuple(sorted(differences, key=lambda found: order.index(found.change))),
         environment=tuple(_environment(first, second, names)),
+        alike=tuple(one for one in found if one.change is Change.ALIKE),
     )
 
 
@@ -137,7 +147,9 @@ def _judged(
     return found
 
 
-def _differences(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> Iterator[Difference]:
+def _differences(
+    was: Mapping[str, Any] | None, now: Mapping[str, Any] | None, by_pair: Parts
+) -> Iterator[Difference]:
     """Of a claim, and of its parts where it has several."""
     if was is None or now is None:
         entry = was or now
@@ -147,10 +159,13 @@ def _differences(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -
         return
     parts = {p["part"]: p for p in was["parts"]}, {p["part"]: p for p in now["parts"]}
     numbers = _numbers(was), _numbers(now)
+    exact = was["kind"] == "exact" and was["model"] is not None
     if was["verdict"] != now["verdict"]:
-        yield _difference(Change.FLIPPED, was["key"], "", was, now)
-    elif not was["parts"] and _moved(numbers[0].get(""), numbers[1].get("")):
-        yield _difference(Change.MOVED, was["key"], "", was, now)
+        yield _difference(Change.FLIPPED, was["key"], "", was, now, by_pair.get(""))
+    elif not was["parts"]:
+        moved = not exact and _has_moved(numbers[0].get(""), numbers[1].get(""), by_pair.get(""))
+        change = Change.MOVED if moved else Change.ALIKE
+        yield _difference(change, was["key"], "", was, now, by_pair.get(""))
     for part in dict.fromkeys([*parts[0], *parts[1]]):
         before, after = parts[0].get(part), parts[1].get(part)
         values = numbers[0].get(part), numbers[1].get(part)
@@ -158,10 +173,9 @@ def _differences(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -
             change = Change.NEW if before is None else Change.GONE
         elif before["verdict"] != after["verdict"]:
             change = Change.FLIPPED
-        elif _moved(*values):
-            change = Change.MOVED
         else:
-            continue
+            moved = not exact and _has_moved(*values, by_pair.get(part))
+            change = Change.MOVED if moved else Change.ALIKE
         yield Difference(
             change,
             was["key"],
@@ -170,11 +184,21 @@ def _differences(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -
             after["verdict"] if after else "",
             wording.numbers(values[0]) if values[0] else "",
             wording.numbers(values[1]) if values[1] else "",
+            by_pair[part].words if part in by_pair else "",
         )
 
 
+def _has_moved(was: Measured | None, now: Measured | None, pairwise: Pairwise | None) -> bool:
+    return pairwise.moved if pairwise is not None else _moved(was, now)
+
+
 def _difference(
-    change: Change, key: str, part: str, was: Mapping[str, Any] | None, now: Mapping[str, Any] | None
+    change: Change,
+    key: str,
+    part: str,
+    was: Mapping[str, Any] | None,
+    now: Mapping[str, Any] | None,
+    pairwise: Pairwise | None = None,
 ) -> Difference:
     return Difference(
         change,
@@ -184,6 +208,7 @@ def _difference(
         wording.short_verdict(now) if now else "",
         wording.observed(was) if was else "",
         wording.observed(now) if now else "",
+        pairwise.words if pairwise else "",
     )
 
 
@@ -191,8 +216,8 @@ def _numbers(entry: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {measured["part"]: measured for measured in entry["measurements"]}
 
 
-def _moved(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> bool:
-    """Whether either estimate lies outside the other's interval."""
+def _moved(was: Measured | None, now: Measured | None) -> bool:
+    """Without pairs in common: whether either estimate lies outside the other's interval."""
     if was is None or now is None:
         return was is not now
     a, b = was["value"], now["value"]
@@ -221,6 +246,7 @@ def _environment(
         "threads",
         "seed",
         "profile",
+        "instruction_set",
         "pair_set",
         "pairs",
         "python",
@@ -264,6 +290,7 @@ def as_plain(compared: Compared) -> dict[str, Any]:
         **asdict(compared),
         "environment": [{"name": name, "was": was, "now": now} for name, was, now in compared.environment],
         "counts": counts(compared),
+        "alike": [asdict(one) for one in compared.alike],
     }
 
 

@@ -1,8 +1,7 @@
 """The table of moves: how far each estimate of a new version of a model lies from the recorded one.
 
-With other weights than the record's every number moves a little. A move is listed where its interval, over
-the pairs of both, leaves the numeric tolerance (more than rounding can make), and where the mean alone leaves
-the declared one: that is a move which these pairs are too few to show.
+An estimate has moved where the value of some pair lies further from the recorded one than rounding can make
+(the numeric tolerance): the same weights saved again move none, and one per cent of noise moves most.
 """
 
 from collections.abc import Mapping
@@ -25,12 +24,12 @@ class Moved:
     recorded: str
     now: str
     difference: str
-    """Now minus recorded, with its interval and the number of independent pairs."""
+    """Now minus recorded, with its interval, the number of independent pairs, and its mean size."""
     tolerance: str
     failed: bool
     """Whether it lies beyond the declared tolerance, and fails the run."""
     size: float
-    """Of the difference, in declared tolerances: the largest come first."""
+    """The mean size of the difference, in declared tolerances: the largest come first."""
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -52,10 +51,7 @@ def moves(report: Mapping[str, Any], model: str) -> tuple[list[Moved], int]:
             if move is None:
                 continue
             compared += 1
-            least = numeric_tolerance(measured["unit"], record["estimate"])
-            low, high = move["ci"]
-            undecided = abs(move["value"]) > max(record["tolerance"] or 0.0, least)
-            if low > least or high < -least or undecided:
+            if move["largest"] > numeric_tolerance(measured["unit"], record["estimate"]):
                 found.append(_moved(entry["key"], measured, record))
     return sorted(found, key=lambda one: (not one.failed, -one.size)), compared
 
@@ -64,19 +60,22 @@ def sentence(found: list[Moved], compared: int) -> str:
     """``23 of 172 estimates moved with these weights, 2 beyond their tolerance``."""
     beyond = sum(one.failed for one in found)
     told = f"{len(found)} of {counted(compared, 'recorded estimate')} moved with these weights"
-    return f"{told}, {beyond} beyond {'its' if beyond == 1 else 'their'} tolerance" if beyond else told
+    if not found:
+        return f"{told}: the values of all pairs are the recorded ones, up to rounding"
+    return f"{told}, {beyond} beyond {'its' if beyond == 1 else 'their'} tolerance"
 
 
 def _moved(key: str, measured: Mapping[str, Any], record: Mapping[str, Any]) -> Moved:
     unit, move, tolerance = measured["unit"], record["move"], record["tolerance"] or 0.0
-    low, high = move["ci"]
-    ends = [wording.difference(end, unit).removesuffix(" points") for end in (low, high)]
+    ends = [wording.difference(end, unit).removesuffix(" points") for end in move["ci"]]
+    mean = wording.difference(move["value"], unit)
+    size = wording.difference(move["size"], unit).lstrip("+")
     return Moved(
         name=f"{key} {measured['part']}".rstrip(),
         recorded=wording.number(record["estimate"], unit),
         now=wording.number(measured["value"], unit),
-        difference=f"{wording.difference(move['value'], unit)} [{ends[0]}, {ends[1]}] n={move['n']}",
+        difference=f"{mean} [{ends[0]}, {ends[1]}] n={move['n']}, each by {size}",
         tolerance=wording.difference(tolerance, unit).lstrip("+"),
         failed=record["drift"] == "moved",
-        size=abs(move["value"]) / tolerance if tolerance else abs(move["value"]),
+        size=move["size"] / tolerance if tolerance else move["size"],
     )

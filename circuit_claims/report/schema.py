@@ -34,7 +34,7 @@ def build(
 
     Files under `root` are named from there; of other paths only the last name is kept.
     """
-    names = _shown_names([model["name"] for model in models], root)
+    names = shown_names([model["name"] for model in models], root)
     findings = sorted(findings, key=_file_number)  # stable: 10 comes after 9, and not after 1
     shared = Shared()
     report = {
@@ -65,7 +65,7 @@ def counts(findings: Sequence[Finding]) -> dict[str, int]:
     return {str(outcome): outcomes.count(outcome) for outcome in Outcome if outcome in outcomes}
 
 
-def _shown_names(models: Sequence[str], root: Path | None) -> dict[str, str]:
+def shown_names(models: Sequence[str], root: Path | None) -> dict[str, str]:
     """Each model's name in the report: the last name of a folder elsewhere, numbered where two are equal."""
     shown: dict[str, str] = {}
     for name in models:
@@ -121,7 +121,10 @@ def _recorded(finding: Finding) -> dict[str, Any]:
 def _move(comparison: Comparison) -> dict[str, Any]:
     """The paired difference to the record; of a claim of several parts, each part has its own."""
     move = comparison.move
-    return {} if move is None else {"move": {"value": move.mean, "ci": [move.low, move.high], "n": move.n}}
+    if move is None:
+        return {}
+    told = {"value": move.mean, "ci": [move.low, move.high], "n": move.n}
+    return {"move": {**told, "size": move.size, "largest": move.largest}}
 
 
 def measurement(part: Result, shared: Shared | None = None) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from circuit_claims.judge import tolerance
 from circuit_claims.judge.claim import Outcome, Verdict
 from circuit_claims.judge.drift import (
-    ELSEWHERE,
     Comparison,
     Drift,
     Guard,
@@ -24,6 +23,7 @@ from circuit_claims.judge.tolerance import declared_tolerance, numeric_tolerance
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 CLAIM, FIVE = a_claim(), ("a", "b", "c", "d", "e")
+ARITHMETIC = Standing(arithmetic=True)
 SAME, OTHER, BY_HAND = (Standing(weights) for weights in (Weights.SAME, Weights.OTHER, Weights.UNKNOWN))
 NUMERIC = numeric_tolerance("fraction", 0.5)
 
@@ -121,13 +121,14 @@ def test_with_the_same_weights_an_estimate_keeps_to_the_numeric_tolerance():
     assert drift(1.1 * NUMERIC, Standing(Weights.SAME, elsewhere=True)).drift is Drift.AS_RECORDED
 
 
-def test_numbers_of_another_precision_may_lie_several_declared_tolerances_away():
-    def drift(by: float) -> Drift:
-        there = Standing(Weights.SAME, elsewhere=True)
-        return compare(entry(), CLAIM, judged(REFUTED, 0.5 + by, 0.52), there, measured([0.5] * 5)).drift
+def test_numbers_of_another_precision_may_lie_two_points_away_or_as_far_as_a_person_allows():
+    def drift(by: float, tolerance: float = 0.0005) -> Drift:
+        there, recorded = Standing(Weights.SAME, elsewhere=True), entry(tolerance=tolerance)
+        return compare(recorded, CLAIM, judged(REFUTED, 0.5 + by, 0.52), there, measured([0.5] * 5)).drift
 
-    assert drift(0.99 * ELSEWHERE * 0.005) is Drift.AS_RECORDED
-    assert drift(1.01 * ELSEWHERE * 0.005) is Drift.MOVED
+    assert drift(0.0199) is Drift.AS_RECORDED
+    assert drift(0.0201) is Drift.MOVED
+    assert drift(0.0201, tolerance=0.1) is Drift.AS_RECORDED
 
 
 def test_a_calibrations_residue_is_compared_by_its_verdict_alone():
@@ -139,10 +140,9 @@ def test_a_calibrations_residue_is_compared_by_its_verdict_alone():
 
 
 def test_arithmetic_on_published_tables_is_compared_by_its_digits():
-    printed = entry(REFUTED, 2.69, 2.69, None)
-    exact, seen = a_claim(kind="exact"), evidence([2.7], "ratio")
-    assert compare(printed, exact, judged(REFUTED, 2.69, 2.69), BY_HAND, seen).drift is Drift.AS_RECORDED
-    assert compare(printed, exact, judged(REFUTED, 2.7, 2.7), BY_HAND, seen).drift is Drift.MOVED
+    printed, exact = entry(REFUTED, 2.69, 2.69, None), a_claim(kind="exact")
+    assert compare(printed, exact, judged(REFUTED, 2.69, 2.69), ARITHMETIC).drift is Drift.AS_RECORDED
+    assert compare(printed, exact, judged(REFUTED, 2.7, 2.7), ARITHMETIC).drift is Drift.MOVED
 
 
 def test_a_tolerance_wider_than_the_effect_hides_it(monkeypatch):
@@ -171,14 +171,23 @@ def test_other_weights_fail_where_the_paired_difference_leaves_the_tolerance_wit
     found = moved_by([0.019, 0.02, 0.021, 0.02, 0.02])
     assert found.drift is Drift.MOVED
     assert found.move.low > 0.005
-    assert "by 0.02 [0.01912, 0.02088] over 5 pairs, beyond the declared tolerance of 0.005" in found.sentence
+    assert "by 0.02 [0.01912, 0.02088] over 5 pairs, each by 0.02 on average" in found.sentence
 
 
 def test_a_move_that_the_pairs_do_not_show_is_noted_and_fails_nothing():
-    found = moved_by([0.3, -0.2, 0.4, -0.1, 0.2])
+    found = moved_by([0.3, 0.0, -0.001, 0.0, 0.0])
     assert found.drift is Drift.AS_RECORDED
-    assert (found.move.mean, found.move.n) == (pytest.approx(0.12), 5)
+    assert (found.move.mean, found.move.n) == (pytest.approx(0.0598), 5)
     assert found.move.low < 0 < found.move.high
+    assert found.move.largest == pytest.approx(0.3)
+
+
+def test_pairs_that_move_up_and_down_are_seen_by_the_size_of_their_moves():
+    """The mean stays where it was, and every pair is another one."""
+    found = moved_by([0.12, -0.12, 0.12, -0.12, 0.001])
+    assert found.move.low < 0 < found.move.high
+    assert (found.move.size, found.drift) == (pytest.approx(0.0962), Drift.MOVED)
+    assert "each by 0.0962 on average, beyond the declared tolerance of 0.005" in found.sentence
 
 
 def test_a_move_within_the_tolerance_is_noted_and_fails_nothing():
@@ -231,7 +240,10 @@ def test_a_record_is_asked_for_the_claim_and_its_part():
     ("unit", "estimate", "tolerance"),
     [
         ("fraction", 0.5, 0.005),
-        ("fraction", 0.9, 0.005),
+        ("fraction", -0.9, 0.005),
+        ("fraction", None, 0.005),
+        ("fraction", 0.034, 0.00068),
+        ("fraction", 0.001, 0.0005),
         ("log ratio", 3.0, 0.01),
         ("ratio", -4.0, 0.04),
         ("ratio", None, 0.01),

@@ -336,7 +336,7 @@ comparisons = st.builds(
     st.sampled_from(Drift),
     names,
     st.none() | st.builds(Entry, st.sampled_from(Outcome), names, maybe, maybe, maybe, names, unit=names),
-    st.none() | st.builds(Move, numbers, numbers, numbers, st.integers(2, 99)),
+    st.none() | st.builds(Move, *[numbers] * 6, st.integers(2, 99)),
 )
 results = st.builds(
     Result,
@@ -407,8 +407,9 @@ def test_a_refuted_finding_is_recorded_with_its_cause():
 
 
 def test_arithmetic_on_published_tables_is_recorded_by_its_digits():
-    """It has no pairs, and no processor rounds it: it is compared to six digits."""
-    ((_, _, kept),) = record_entries([finding("refuted", reason="value", estimate=0.5, bound=0.55)])
+    """No processor rounds it differently: it is compared to six digits."""
+    made = finding("refuted", reason="value", estimate=0.5, bound=0.55, model="")
+    ((_, _, kept),) = record_entries([made])
     assert kept == Entry(Outcome.REFUTED, "value", 0.5, 0.55, unit="fraction")
 
 
@@ -460,7 +461,8 @@ def test_the_parts_of_a_quantified_claim_are_recorded_after_it(quantified):
         Outcome.SUPPORTED,
         Outcome.REFUTED,
     ]
-    assert kept[2][2] == Entry(Outcome.REFUTED, "value", 3.0, results[1].verdict.bound, unit="fraction")
+    bound = results[1].verdict.bound
+    assert kept[2][2] == Entry(Outcome.REFUTED, "value", 3.0, bound, 0.005, unit="fraction")
 
 
 # Claims that lack something ------------------------------------------------------------------------------
