@@ -126,9 +126,10 @@ class Run:
 
 
 def run(setting: Setting, part: str, folder: Path) -> Run:
-    """One part under one setting; run unless its result is there and the code is the same."""
+    """One part under one setting; run unless its result is there, of this code and this setting."""
     here = folder.resolve() / setting.name
-    result, state = here / f"{part}.json", code_state(part)
+    how = " ".join([*map("=".join, setting.environment.items()), *setting.options])
+    result, state = here / f"{part}.json", f"{code_state(part)} {how}"
     if result.exists():
         kept = json.loads(result.read_text(encoding="utf-8"))
         if kept.pop("state") == state:
@@ -136,7 +137,7 @@ def run(setting: Setting, part: str, folder: Path) -> Run:
     begun = time.monotonic()
     found = (_claims if part in CLAIMS else _tests)(setting, part, here)
     found = Run(**{**vars(found), "seconds": round(time.monotonic() - begun, 1)})
-    if code_state(part) != state:
+    if not state.startswith(code_state(part)):
         raise RuntimeError(f"{setting.name}, {part}: the code changed while it ran; start again")
     write_whole(result, json.dumps({"state": state, **vars(found)}))
     return found

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,13 @@ def test_a_run_that_is_there_is_not_repeated_unless_the_code_changed(
     monkeypatch.setattr(machines, "code_state", lambda *_: "after")
     machines.run(native, "smoke", tmp_path)
     assert counted == [("native", "smoke"), ("native", "full"), ("native", "smoke")]
+
+
+def test_a_setting_of_another_content_is_another_run(machines, counted, monkeypatch, tmp_path):
+    monkeypatch.setattr(machines, "code_state", lambda *_: "")
+    for environment in ({"OMP_NUM_THREADS": "2"}, {"OMP_NUM_THREADS": "3"}, {"OMP_NUM_THREADS": "3"}):
+        machines.run(replace(machines.SETTINGS[0], environment=environment), "smoke", tmp_path)
+    assert counted == [("native", "smoke")] * 2
 
 
 def test_a_run_that_was_stopped_left_nothing_that_counts(machines, monkeypatch, tmp_path):
