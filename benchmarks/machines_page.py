@@ -39,8 +39,8 @@ does not end as its record says, or a tolerance has too little room.
 SPREADS = """\
 ## How far numbers lie apart
 
-The spread of a number is its largest reading less its smallest, over all settings of the table above but
-`{left_out}`. Numbers are every estimate of every claim and part, and both ends of its interval, one of which
+The spread of a number is its largest reading less its smallest, over all settings of the table
+above{but}. Numbers are every estimate of every claim and part, and both ends of its interval, one of which
 decides; those of the smoke profile and of all pairs are counted apart. A report keeps six digits, so that a
 number of which none differs has a spread of 0. Beside the widest spread of each unit and kind of measurement
 stands the number whose tolerance (`circuit_claims/judge/tolerance.py`, with the same weights) has the least
@@ -157,7 +157,7 @@ def page(
 ) -> str:
     """All of it."""
     has = ", ".join(in_words(flags)) or "flags that its system does not tell"
-    other = ", ".join(setting.name for setting in settings if not setting.spreads) or "none"
+    other = " and ".join(f"`{setting.name}`" for setting in settings if not setting.spreads)
     absent = [f"`{name}` was left out: {why}." for name, why in left_out.items()]
     variables = [f"| `{setting.name}` | {' '.join(_typed(setting)) or 'nothing'} |" for setting in settings]
     return "\n".join(
@@ -169,7 +169,7 @@ def page(
             "## Tests and verdicts\n",
             table(settings, runs),
             "",
-            SPREADS.format(left_out=other, margin=spread.MARGIN),
+            SPREADS.format(but=f" but {other}" if other else "", margin=spread.MARGIN),
             spread_table(groups),
             "\n## The settings\n",
             "| setting | environment and options |",
