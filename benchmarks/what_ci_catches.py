@@ -2,9 +2,10 @@
 
     python benchmarks/what_ci_catches.py build/changes docs/what-ci-catches.md [CASE...]
 
-Each case is judged with all pairs against the record of `organism`. A run that is there is not repeated. The
-page says which claims notice, and by how much. Exit status 1 where a change that must be caught is not, or a
-harmless circumstance raises an alarm.
+Each case is judged against the committed records of `organism`: with one pair an action against that of the
+smoke profile, with all pairs against the model's own. A run that is there is not repeated. The page says
+which claims notice, and by how much. Exit status 1 where a change that must be caught is not, one that must
+be noticed moves no number, or a harmless circumstance raises an alarm.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.judge.record import Record, read_record
+from circuit_claims.judge.tolerance import ELSEWHERE as WIDER
 from circuit_claims.organisms.changes import (
     AGAIN,
     BASE,
@@ -31,7 +33,6 @@ from circuit_claims.organisms.changes import (
     record_of_base,
     write,
 )
-from circuit_claims.recording import ELSEWHERE as WIDER
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +45,7 @@ CORE = ("claims/test_0_calibration.py", "claims/test_1_setting.py", "claims/test
 AND_ATTENTION = (*CORE, "claims/test_7_attention.py")
 """The embedded model hardly heeds positions: recoveries and growth stay as they are without them, and where
 CLS attends does not."""
+ALL = ("claims",)
 SMOKE = ("--circuit-profile", "smoke")
 SAME_DIGITS = 5e-6
 """The record and the report keep six significant digits."""
@@ -86,35 +88,43 @@ def _harmless() -> Iterator[Case]:
         ("all", "shards, two threads, one state at a time, order of seed 4", AGAIN,
          (*threads, memory, "2.04MiB", *shuffled, "4")),
     ):  # fmt: skip
-        yield Case(f"harmless-{name}", words, change, options, store=f"harmless-{name}/store")
+        files = ALL if SMOKE[0] in options else CORE
+        yield Case(f"harmless-{name}", words, change, options, files, store=f"harmless-{name}/store")
 
 
 ATTENTIVE = ("positions-shuffled", "noise-10")
 MUST_BE_CAUGHT = tuple(
     Case(change.name, change.words, change, files=AND_ATTENTION)
     if change.name in ATTENTIVE
-    else Case(change.name, change.words, change, SMOKE)
+    else Case(change.name, change.words, change, SMOKE, ALL)
     for change in GROSS
 )
-MEASURED = tuple(Case(change.name, change.words, change, SMOKE) for change in FINE)
+MEASURED = tuple(Case(change.name, change.words, change, SMOKE, ALL) for change in FINE)
+NOTICED = ("head-10-8-zero", "noise-1")
+"""Of those: small ones that a run has to say something of, whether or not it fails."""
+ENVIRONMENT = (
+    Case("wrong-head", "a head's patch takes the slice of the head before it",
+         Change("unchanged", "as it is"), (*SMOKE, "-p", "wrong_head"), ALL, "wrong-head/store"),
+)  # fmt: skip
+"""The same weights, measured wrongly: each must be caught, as a changed environment."""
 HARMLESS = tuple(_harmless())
 ELSEWHERE = (
     Case("in-bfloat16", "computed in bfloat16", Change("unchanged", "as it is"),
-         (*SMOKE, "--circuit-precision", "bfloat16")),
+         (*SMOKE, "--circuit-precision", "bfloat16"), ALL),
 )  # fmt: skip
-GROUPS = {"must": MUST_BE_CAUGHT, "harmless": HARMLESS, "measured": MEASURED, "elsewhere": ELSEWHERE}
-SMOKE_BASE = Case("smoke-base", "as it is", Change("unchanged", "as it is"), SMOKE)
-"""What runs of one pair an action are held against."""
+GROUPS = {
+    "must": MUST_BE_CAUGHT,
+    "environment": ENVIRONMENT,
+    "harmless": HARMLESS,
+    "measured": MEASURED,
+    "elsewhere": ELSEWHERE,
+}
 
 
-def record_of(case: Case, folder: Path) -> Path:
-    """The record of `organism`; for a smoke run, one of the same few pairs, written when first needed."""
-    if SMOKE[0] not in case.options:
-        return record_of_base()
-    path = folder.resolve() / "smoke.toml"
-    if not path.exists():
-        judge(SMOKE_BASE, folder, "--circuit-record-update", "--circuit-record-force", record=path)
-    return path
+def record_of(case: Case) -> Path:
+    """The committed record of `organism`, of the smoke profile for a smoke run."""
+    own = record_of_base()
+    return own.with_suffix(".smoke.toml") if SMOKE[0] in case.options else own
 
 
 def judge(case: Case, folder: Path, *words: str, record: Path) -> dict[str, Any]:
@@ -229,6 +239,8 @@ class Found:
     moved: float | None = None
     """The logits; None where the model is unchanged."""
     moves: Sequence[Move] = ()
+    by_pair: tuple[int, int] = (0, 0)
+    """Estimates of which the value of some pair moved by more than rounding, and all that were compared."""
 
     @property
     def size(self) -> str:
@@ -238,11 +250,27 @@ class Found:
 
 def find(case: Case, folder: Path) -> Found:
     """Judge a case, or read what was judged."""
-    record = record_of(case, folder)
+    record = record_of(case)
     report = judge(case, folder, record=record)
     judged = [entry["key"] for entry in report["claims"] if entry["model"]]
-    moved = None if case in (*HARMLESS, *ELSEWHERE) else logits_moved(case, folder)
-    return Found(case, list(alarms(report)), judged, moved, list(moves(report, read_record(record))))
+    unchanged = (*HARMLESS, *ELSEWHERE, *ENVIRONMENT)
+    return Found(
+        case,
+        list(alarms(report)),
+        judged,
+        None if case in unchanged else logits_moved(case, folder),
+        list(moves(report, read_record(record))),
+        moved_by_pair(report),
+    )
+
+
+def moved_by_pair(report: Mapping[str, Any]) -> tuple[int, int]:
+    """How many estimates of the model a run says moved, pair by pair, and how many it compared so."""
+    from circuit_claims.report.moves import moves as table
+
+    (model,) = report["models"]
+    found, compared = table(report, model["name"])
+    return len(found), compared
 
 
 def page(
@@ -250,33 +278,57 @@ def page(
     must: Sequence[Found],
     harmless: Sequence[Found],
     measured: Sequence[Found],
+    environment: Sequence[Found] = (),
     elsewhere: Sequence[Found] = (),
 ) -> str:
     """The tables: of changes, of harmless circumstances, and of the smallest change that a claim noticed."""
     lines = [
         "# What CI catches\n",
-        "Changes of the embedded model, judged on the core claims (`claims/test_0` to `3`) by `make "
-        "what-ci-catches`: with one pair an action (`--circuit-profile smoke`) against a record of those "
-        "pairs, or, where it says so, with all 32 outcome pairs and their controls against "
-        "`claims/recorded/organism.toml`, changes then on the claims on attention (`claims/test_7`) too. "
-        "An alarm is a claim whose verdict flipped, or of which an estimate left its tolerance: either "
-        "fails the run. *Logits moved* says how large a change is: the distance between the changed and "
-        "the unchanged model's logits over all clips of the outcome pairs, relative to the spread of the "
-        "unchanged model's logits over those clips.\n",
+        "Changes of the embedded model, judged by `make what-ci-catches`: with one pair an action "
+        "(`--circuit-profile smoke`) on all claims, against `claims/recorded/organism.smoke.toml`, or, "
+        "where it says so, with all 32 outcome pairs and their controls on the core claims "
+        "(`claims/test_0` to `3`), against `claims/recorded/organism.toml`, changes then on the claims on "
+        "attention (`claims/test_7`) too. An alarm is a claim whose verdict flipped, or of which the "
+        "difference to the record, pair by pair, lies beyond its declared tolerance with its whole "
+        "interval: either fails the run. *Values moved* counts the estimates of which some pair's value "
+        "is not the recorded one up to rounding: the run says so, and does not fail for it. *Logits "
+        "moved* says how large a change is: the distance between the changed and the unchanged model's "
+        "logits over all clips of the outcome pairs, relative to the spread of the unchanged model's "
+        "logits over those clips.\n",
     ]
     for title, group in (("Must be caught", must), ("Measured", measured)):
-        lines += [f"## {title}\n", "| change | pairs | logits moved | alarms | flipped | one of them |"]
-        lines.append("| --- | --- | --- | --- | --- | --- |")
+        lines += [f"## {title}\n"]
+        lines.append("| change | pairs | logits moved | values moved | alarms | flipped | one of them |")
+        lines.append("| --- | --- | --- | --- | --- | --- | --- |")
         for one in sorted(group, key=lambda one: -(one.moved or 0.0)):
             flipped = sum(alarm.drift == "flipped" for alarm in one.seen)
             first = f"`{one.seen[0].key}`: {one.seen[0].sentence}" if one.seen else "none"
             alarmed = f"{len(one.seen)} of {len(one.judged)}"
-            lines.append(
-                f"| {one.case.words} | {one.case.pairs} | {one.size} | {alarmed} | {flipped} | {first} |"
-            )
+            values = "{} of {}".format(*one.by_pair) if one.by_pair[1] else "not compared"
+            cells = (one.case.words, one.case.pairs, one.size, values, alarmed, str(flipped), first)
+            lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
-    lines += [*_harmless_table(harmless), *_elsewhere_table(elsewhere), *_by_claim([*must, *measured])]
+    lines += [
+        *_environment_table(environment),
+        *_harmless_table(harmless),
+        *_elsewhere_table(elsewhere),
+        *_by_claim([*must, *measured]),
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _environment_table(found: Sequence[Found]) -> Iterator[str]:
+    yield "## The same weights, measured wrongly\n"
+    yield (
+        "The weights are the record's, so estimates have to agree within the numeric tolerance "
+        "([machines](machines.md)): a number that does not is a changed environment, here the code itself.\n"
+    )
+    yield "| what is wrong | pairs | alarms | one of them |"
+    yield "| --- | --- | --- | --- |"
+    for one in found:
+        first = f"`{one.seen[0].key}`: {one.seen[0].sentence}" if one.seen else "none"
+        yield f"| {one.case.words} | {one.case.pairs} | {len(one.seen)} of {len(one.judged)} | {first} |"
+    yield ""
 
 
 def _harmless_table(found: Sequence[Found]) -> Iterator[str]:
@@ -299,9 +351,10 @@ def _harmless_table(found: Sequence[Found]) -> Iterator[str]:
 def _elsewhere_table(found: Sequence[Found]) -> Iterator[str]:
     yield "## Another precision\n"
     yield (
-        "Where precision or device are not the record's, tolerances are taken "
-        f"{WIDER:g} times as wide. How many estimates of the unchanged model, with one pair an action, lie "
-        "beyond the record's own tolerances:\n"
+        "Where precision or device are not the record's, an estimate may lie "
+        f"{WIDER:g} times half a point, or {WIDER:g} per cent of a ratio, away from it. How many estimates "
+        "of the unchanged model, with one pair an action, lie further from it than their declared "
+        "tolerance:\n"
     )
     yield f"| how | alarms | beyond 1 tolerance | beyond {WIDER:g} | largest difference |"
     yield "| --- | --- | --- | --- | --- |"
@@ -345,9 +398,16 @@ def main(words: Sequence[str]) -> int:
     wrong = [one.case.name for one in groups["must"] if not one.seen] + [
         one.case.name for one in groups["harmless"] if one.seen
     ]
+    wrong += [one.case.name for one in groups["environment"] if not _named(one)]
+    wrong += [one.case.name for one in groups["measured"] if one.case.name in NOTICED and not one.by_pair[0]]
     for name in wrong:
         print(f"{name}: not as it has to be")
     return 1 if wrong else 0
+
+
+def _named(found: Found) -> bool:
+    """Whether an alarm says that the environment changed and not the model."""
+    return any("the environment changed and not the model" in alarm.sentence for alarm in found.seen)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def test_the_page_tells_what_was_noticed_by_which_claim(ci):
     alarm = ci.Alarm("a/means", "flipped", "recorded 1, now 2")
     judged = ["a/means", "b/means"]
     text = ci.page(
-        must=[ci.Found(gone, [alarm], judged, 0.5)],
+        must=[ci.Found(gone, [alarm], judged, 0.5, by_pair=(3, 4))],
         measured=[ci.Found(little, [alarm], judged, 0.012), ci.Found(little, [], judged, 0.001)],
         harmless=[
             ci.Found(same, [], judged, None, [ci.Move("a/means", 0.02, True), ci.Move("b/means", 0.0, False)])
@@ -97,8 +97,8 @@ def test_the_page_tells_what_was_noticed_by_which_claim(ci):
         ],
     )
     assert "| in halves | 0 of 2 | 2 of 3 | 1 of 3 | 5 times (`b/means`) |" in text
-    assert "| all gone | all | 50 % | 1 of 2 | 1 | `a/means`: recorded 1, now 2 |" in text
-    assert "| a little | all | 0.1 % | 0 of 2 | 0 | none |" in text
+    assert "| all gone | all | 50 % | 3 of 4 | 1 of 2 | 1 | `a/means`: recorded 1, now 2 |" in text
+    assert "| a little | all | 0.1 % | not compared | 0 of 2 | 0 | none |" in text
     assert "| the same | all | 0 of 2 | 1 of 2 | 2 % (`a/means`) |" in text
     assert "| `a/means` | a little | 1.2 % | 2 |" in text
     assert "No change was noticed by: `b/means`." in text
@@ -108,7 +108,8 @@ def test_ten_harmless_runs_each_in_an_empty_store(ci):
     assert len(ci.HARMLESS) == 10
     assert len({case.store for case in ci.HARMLESS}) == 10
     assert len({(case.change, case.options) for case in ci.HARMLESS}) == 10
-    cases = (*ci.HARMLESS, *ci.MUST_BE_CAUGHT, *ci.MEASURED)
+    cases = (*ci.HARMLESS, *ci.MUST_BE_CAUGHT, *ci.MEASURED, *ci.ENVIRONMENT)
+    assert {case.name for case in ci.MEASURED} >= set(ci.NOTICED)
     assert len({case.name for case in cases}) == len(cases)
 
 

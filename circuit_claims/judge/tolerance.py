@@ -2,8 +2,8 @@
 
 Different questions have different tolerances. With the same weights only the environment can differ, and its
 spread was measured: over instruction sets, threads, processes and batch plans (`make machines`,
-docs/machines.md). With other weights numbers move by nature, and what matters is declared. Another precision or
-device is no rounding: its tolerance is wider than both.
+docs/machines.md). With other weights numbers move by nature, and what matters is declared. Another precision
+or device is no rounding: its tolerance is wider than both.
 """
 
 SPREAD = {"fraction": 2e-5, "ratio": 2e-5, "log ratio": 2e-5, "count": 0.0, "bool": 0.0}
@@ -17,8 +17,8 @@ OF_ESTIMATE, LEAST = 0.02, 0.0005
 """A fraction's declared tolerance is no wider than so much of its estimate, or it would hide what it guards
 (a recovery of 3 % that loses one head's part of it); and no narrower than a twentieth of a point."""
 ELSEWHERE = 4.0
-"""How many times half a point, or one per cent of a ratio, an estimate may lie from a record of another precision
-or device: what bfloat16 makes of the embedded model's (docs/what-ci-catches.md)."""
+"""How many times half a point, or one per cent of a ratio, an estimate may lie from a record of another
+precision or device: what bfloat16 makes of the embedded model's (docs/what-ci-catches.md)."""
 BEFORE_UNITS = {"fraction": 0.005, "log ratio": 0.01, "count": 0.0, "ratio": 0.01}
 """The defaults of records that name no units: an update drops them, and keeps what a person wrote."""
 

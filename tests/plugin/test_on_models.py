@@ -92,6 +92,17 @@ def test_a_spoilt_entry_is_said_once_and_measured_again(on_models):
     assert "store:" not in on_models.run(*on_models.options()).stdout.str()
 
 
+def test_what_one_instruction_set_measured_answers_no_run_that_is_held_to_another(on_models, monkeypatch):
+    only = (*on_models.options(), "-k", "forward")
+    on_models.run(*only)
+    before = on_models.measured()
+    on_models.run(*only)
+    assert on_models.measured() == before
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    on_models.run(*only)
+    assert on_models.measured() == before + before, "each of them is measured once more"
+
+
 def test_without_a_store_every_run_measures(on_models):
     assert on_models.run(*on_models.options(), "--circuit-cache", "off", "-k", "forward").ret == 0
     assert on_models.measured() == {}

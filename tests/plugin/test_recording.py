@@ -4,9 +4,11 @@ import re
 import shutil
 
 import pytest
+from tiny_world import scale_last_block
 
 from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.record import read_record
+from circuit_claims.judge.values import read_values
 
 REFUTED = (
     '[claims."refuted/reproduces"]\nverdict = "refuted"\nestimate = -3.0\nreason = "known since March"\n'
@@ -337,3 +339,63 @@ def test_another_device_is_compared_with_wider_tolerances_and_says_so(on_models)
     )
     result, held = moved_by(5, "cuda")
     assert (result.ret, held["drift"]) == (1, "moved"), "compared all the same"
+
+
+# The model's own numbers, and another version's ---------------------------------------------------------
+
+
+def test_a_record_has_the_values_of_each_pair_beside_it(on_models):
+    on_models.run(*on_models.options(), "--circuit-record-update")
+    path = on_models.folder / "recorded" / "tiny.toml"
+    values = read_values(path, read_record(path).noted["weights"])
+    growth = values["growth/reproduces", ""]
+    by_pair = on_models.entry("growth")["measurements"][0]["by_pair"]
+    assert growth == pytest.approx(by_pair, rel=1e-5)
+    assert not any(key.endswith("/exact") for key, _ in values), "a residue is the processor's rounding"
+
+
+def test_another_version_fails_by_its_moves_or_by_its_verdicts_alone(on_models):
+    on_models.run(*on_models.options(), "--circuit-record-update")
+    changed = on_models.pytester.path / "changed" / "tiny"
+    shutil.copytree(on_models.world.model, changed)
+    scale_last_block(changed, 0.1)
+    moved = on_models.run(*on_models.options(changed))
+    held = on_models.entry("growth")["record"]
+    assert (moved.ret, held["drift"]) == (1, "moved")
+    assert held["move"]["ci"][1] < -held["tolerance"]
+    moved.stdout.fnmatch_lines(["*/tiny: * recorded estimates moved with these weights, * beyond their *"])
+
+    lenient = on_models.run(*on_models.options(changed), "--circuit-drift=verdict")
+    held = on_models.entry("growth")["record"]
+    assert (lenient.ret, held["drift"]) == (0, "as recorded")
+    assert held["move"]["ci"][1] < -held["tolerance"], "said all the same"
+
+
+def test_the_same_weights_saved_again_moved_nothing(on_models):
+    on_models.run(*on_models.options(), "--circuit-record-update")
+    again = on_models.pytester.path / "again" / "tiny"
+    shutil.copytree(on_models.world.model, again)
+    config = again / "config.json"
+    config.write_text(config.read_text().replace("{", '{"note": "saved again",', 1))
+    result = on_models.run(*on_models.options(again))
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*0 of * recorded estimates moved with these weights: the values of all*"])
+
+
+def test_a_record_of_another_instruction_set_is_compared_and_said(on_models):
+    on_models.run(*on_models.options(), "--circuit-record-update")
+    path = on_models.folder / "recorded" / "tiny.toml"
+    noted = read_record(path).noted["instruction_set"]
+    path.write_text(path.read_text().replace(noted, "SSE4_2"))
+    result = on_models.run(*on_models.options())
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"tiny.toml was written with other instruction set: SSE4_2, now {noted}"])
+
+
+def test_corrupt_values_are_refused_before_weights_load(on_models):
+    on_models.run(*on_models.options(), "--circuit-record-update")
+    values = on_models.folder / "recorded" / "tiny.values.json"
+    values.write_text("{}")
+    result = on_models.run(*on_models.options())
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: *tiny.values.json: is no table of values *restore it*"])

@@ -198,3 +198,82 @@ def test_what_is_no_report_is_refused(tmp_path: Path, capsys, text):
     path.write_text(text)
     assert main(["compare", str(path), str(path)]) == 4
     assert str(path) in capsys.readouterr().err
+
+
+# Pair by pair --------------------------------------------------------------------------------------------
+
+PAIRS = tuple(f"bowling-{n}" for n in range(5))
+
+
+def paired(*differences: float, kind: str = "reproduces", model: str = "organism") -> dict[str, Any]:
+    """A claim whose values over five pairs are 1 to 5, each moved by so much."""
+    values = [was + by for was, by in zip(ONE_TO_FIVE, differences or [0.0] * 5, strict=True)]
+    clips = tuple((f"success-{n}", f"failure-{n}") for n in range(5))
+    observed = evidence(values, "fraction", pairs=PAIRS, groups=("bowling",) * 5, clips=clips)
+    found = [judged("one", observed, above(1.0), kind=kind, model=model)]
+    return json.loads(json.dumps(build(found, RUN, [{**MODEL, "name": model}])))
+
+
+def test_what_the_pairs_differ_by_drops_out_of_a_paired_difference():
+    """Two points in each pair, where the pairs themselves lie 100 points apart."""
+    found = compare(paired(), paired(0.02, 0.021, 0.019, 0.02, 0.02))
+    (moved,) = found.differences
+    assert moved.change is Change.MOVED
+    assert moved.by_pair == "+2 points [+1.91, +2.09] n=5"
+    assert "by pair +2 points [+1.91, +2.09] n=5" in terminal(found, width=120, colour=False)
+    assert "+2 points" in markdown(found)
+
+
+def test_rounding_is_no_difference_and_is_shown_where_all_is_asked_for():
+    found = compare(paired(), paired(*[1e-5] * 5))
+    assert found.differences == ()
+    assert [one.key for one in found.alike] == ["one/reproduces"]
+    assert "one/reproduces" not in terminal(found, width=120, colour=False)
+    assert "one/reproduces: alike" in terminal(found, width=120, colour=False, whole=True)
+    assert "one/reproduces" in markdown(found, whole=True)
+    assert as_plain(found)["alike"][0]["by_pair"] == "+0.001 points [+0.001, +0.001] n=5"
+
+
+def test_a_difference_that_the_pairs_do_not_show_is_none():
+    assert changes(paired(), paired(0.3, -0.2, 0.4, -0.1, 0.2)) == []
+
+
+def test_of_many_numbers_some_differ_by_chance_and_the_interval_is_wider():
+    """[+0.02, +2.4] points at 95 % is a difference alone, and none among 40."""
+    by = [0.0125, 0.001, 0.023, 0.013, 0.012]
+    first, second = paired(), paired(*by)
+    assert changes(first, second) == [("moved", "one/reproduces")]
+    for report in (first, second):
+        (entry,) = report["claims"]
+        report["claims"] = [{**entry, "key": f"{n}/reproduces"} for n in range(40)]
+    assert changes(first, second) == []
+
+
+def test_a_calibrations_residue_never_moves():
+    assert changes(paired(kind="exact"), paired(0.0, *[0.02] * 4, kind="exact")) == []
+
+
+def test_pairs_that_share_a_clip_count_once():
+    first, second = paired(), paired(*[0.02] * 4, 0.021)
+    place = first["claims"][0]["measurements"][0]["evidence"]["clips"]
+    for report in (first, second):
+        report["shared"][place] = [["success", f"failure-{n}"] for n in range(5)]
+    assert changes(first, second) == [], "one unit has no interval: the old rule, and the estimates are near"
+
+
+# Two models ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["organism", "report.json"], "organism: is no report (FILE.json); name two reports, or two models"),
+        (["organism"], "organism: is no report (FILE.json); name two reports, or two models"),
+        (["organism", "organism"], "organism: is named twice; name another model to compare it with"),
+        (["a.json", "b.json", "--claims", "here"], "--claims: a report is judged already; name two models"),
+        (["a.json", "b.json", "--circuit-profile", "smoke"], "--circuit-profile: a report is judged already"),
+    ],
+)
+def test_sides_that_cannot_be_compared_are_refused(words, said, capsys):
+    assert main(["compare", *words]) == 4
+    assert said in capsys.readouterr().err
