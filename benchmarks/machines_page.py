@@ -72,10 +72,9 @@ def table(settings: Sequence[Setting], runs: Mapping[str, Mapping[str, Run]]) ->
 
 
 def _tests(parts: Mapping[str, Run]) -> str:
-    said = [
-        f"{parts[part].passed}, {len(parts[part].failed)}" for part in ("tests", "marked") if part in parts
-    ]
-    return "; marked: ".join(said)
+    told = {"tests": "", "marked": "of those marked "}
+    said = [(word, parts[part]) for part, word in told.items() if part in parts]
+    return "; ".join(f"{word}{one.passed}, {len(one.failed)}" for word, one in said)
 
 
 def _claims(part: str, native: Mapping[str, Run], parts: Mapping[str, Run]) -> str:
