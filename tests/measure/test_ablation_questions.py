@@ -12,6 +12,8 @@ from circuit_claims.clips.sampling import Sampling, SamplingError
 from circuit_claims.measure.circuit import Circuit
 from circuit_claims.measure.questions.ablation import band
 
+pytestmark = pytest.mark.machines
+
 ALONE = {
     "attn_out.0": {"logit": 9.0, "margin": 4.0, "direct": 3.0},
     "mlp_out.0": {"logit": 9.0, "margin": 3.9, "direct": 2.0},

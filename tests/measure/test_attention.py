@@ -32,6 +32,8 @@ from circuit_claims.measure.token_maps import (
 )
 from circuit_claims.measure.tracks import mask, tracks_hash
 
+pytestmark = pytest.mark.machines
+
 GRID = (4, 3, 4)
 MAPS = arrays(np.float64, GRID, elements=st.integers(0, 64).map(lambda n: n / 64))
 ALL = np.ones(GRID, dtype=np.bool_)
