@@ -7,7 +7,7 @@ WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation matrix what-ci-catches sample sample-again organism clean
+.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation matrix what-ci-catches machines machines-short sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -89,6 +89,12 @@ matrix: $(STAMP) ## the embedded model under old and new transformers: docs/tran
 
 what-ci-catches: $(STAMP) ## changes of the embedded model against its record: docs/what-ci-catches.md (about an hour; starts where it stopped)
 	$(BIN)/python benchmarks/what_ci_catches.py build/changes docs/what-ci-catches.md $(ARGS)
+
+machines: $(STAMP) ## tests and claims as other processors compute them: docs/machines.md (two hours; starts where it stopped)
+	$(BIN)/python benchmarks/machines.py build/machines docs/machines.md $(ARGS)
+
+machines-short: $(STAMP) ## the full claims and the marked tests, held to AVX2 and to SSE (under 8 minutes)
+	$(BIN)/python benchmarks/machines.py build/machines --short $(ARGS)
 
 sample: $(STAMP) ## judge three models and write reports/sample/ and its picture (5 to 15 minutes)
 	-$(BIN)/python -m pytest claims/ $(SAMPLE) --circuit-report-dir reports/sample -q --tb=no

@@ -40,10 +40,11 @@ def frames_of(
     with Decoder() as decoder:
         for pair in _chosen(pairs, figures):
             for name, clip in (("success", pair.positive), ("failure", pair.negative)):
-                frames = _kept(clip, pairs.sampling, cache) or _decoded(clip, pairs.sampling, decoder)
+                sampling = pairs.sampling_of(pair)
+                frames = _kept(clip, sampling, cache) or _decoded(clip, sampling, decoder)
                 if frames:
                     found[pair.name, name] = frames
-                    _keep(clip, pairs.sampling, cache, frames)
+                    _keep(clip, sampling, cache, frames)
     return found
 
 
@@ -63,7 +64,7 @@ def _decoded(clip: ClipFile, sampling: Sampling, decoder: Decoder) -> list[bytes
     from circuit_claims.clips.sampling import SamplingError
 
     try:
-        window = sampling.shifted(clip.start).indices(decoder.timeline(clip.path).n_frames)
+        window = sampling.moved(clip.start).indices(decoder.timeline(clip.path))
         count = min(SHOWN, len(window))
         shown = [window[int((at + 0.5) * len(window) / count)] for at in range(count)]
         frames = decoder.decode(clip.path, shown).frames
@@ -81,7 +82,8 @@ def _decoded(clip: ClipFile, sampling: Sampling, decoder: Decoder) -> list[bytes
 
 def _file(clip: ClipFile, sampling: Sampling, cache: Path) -> Path:
     rule = "-".join(str(value) for value in sampling.as_dict().values())
-    return cache / "frames" / f"{clip.sha256[:32]}{clip.start:+d}-{rule}.json"
+    moved = clip.key.removeprefix(clip.sha256) or "+0"
+    return cache / "frames" / f"{clip.sha256[:32]}{moved}-{rule}.json".replace(" ", "")
 
 
 def _kept(clip: ClipFile, sampling: Sampling, cache: Path | None) -> list[bytes]:

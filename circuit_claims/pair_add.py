@@ -1,4 +1,4 @@
-"""``circuit-claims pair add``: two clips are decoded, checked and shown, and written into the manifest."""
+"""``circuit-claims pair add``: two clips are compared, checked and shown, and written into the manifest."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from circuit_claims.pair_windows import windows_of
 
 if TYPE_CHECKING:
     from circuit_claims.clips.adding import NewClip, NewPair
+    from circuit_claims.clips.comparing import Compared
     from circuit_claims.clips.decode import Decoder
     from circuit_claims.clips.inspecting import Inspected
     from circuit_claims.clips.sampling import Sampling
 
-FRAMES, STRIDE = 16, 2
-"""The window of a new manifest where nothing else is said: what the embedded models take."""
-PAPER_SEED = 42
-"""Of the rule ``notebook``."""
-
 
 @dataclass(frozen=True)
 class _Clip:
-    """A clip of the command line, decoded and looked at."""
+    """A clip of the command line that was looked at."""
 
     seen: Inspected
     new: NewClip
@@ -33,19 +32,19 @@ class _Clip:
 def add_pair(manifest: Path, options: argparse.Namespace) -> int:
     """Add a pair, and say what is known of it. Raises what `pair_command.faults()` names."""
     from circuit_claims.clips import adding
+    from circuit_claims.clips.comparing import compare
     from circuit_claims.clips.decode import Decoder
     from circuit_claims.clips.errors import ClipError
-    from circuit_claims.clips.inspecting import parting, warnings
+    from circuit_claims.clips.remarks import parting, warnings
 
     adding.check_name(manifest, options.name)
     if options.make_control and not options.control:
         adding.check_name(manifest, _control_name(options.name))
-    sampling = _sampling(manifest, options)
-    starts = options.start or (sampling.start, sampling.start)
-    with Decoder() as decoder:
+    windows = windows_of(manifest, options, _window_of(options.model) if options.model else None)
+    with Decoder() as decoder, Decoder() as another:
         success, failure = (
-            _inspected(named, sampling, start, decoder)
-            for named, start in zip((options.success, options.failure), starts, strict=True)
+            _inspected(named, windows.of_pair, start, decoder)
+            for named, start in zip((options.success, options.failure), windows.starts, strict=True)
         )
         same_window = success.seen.window == failure.seen.window
         if success.new.sha256 == failure.new.sha256 and same_window:
@@ -60,23 +59,23 @@ def add_pair(manifest: Path, options: argparse.Namespace) -> int:
             negative=failure.new,
             control=options.control,
             outcome_frame=options.outcome_frame,
+            sampling=windows.own,
         )
-        found = warnings(success.seen, failure.seen, options.outcome_frame)
+        compared = compare(success.seen, failure.seen, (decoder, another), options.outcome_frame)
+        found = warnings(success.seen, failure.seen, compared, options.outcome_frame)
         if not options.control:
             found += adding.sharing(manifest, pair)
         if options.model:
-            found += _labelled(options.model, [success.seen, failure.seen], options.label)
-        picture = _picture(success.seen, failure.seen)
-        with _made_control(pair, sampling, decoder, options) as control:
+            found += _labelled(options.model, [success.seen, failure.seen], options.label, decoder)
+        with _made_control(pair, windows.of_pair, decoder, options) as control:
             pairs = [pair] if control is None else [pair, control]
-            adding.add(manifest, sampling, pairs, reference=options.reference)
+            adding.add(manifest, windows.of_set, pairs, reference=options.reference)
     strip_path = options.strip or manifest.parent / "strips" / f"{options.name}.png"
-    _show(picture, strip_path)
+    _show(compared, [success.seen, failure.seen], strip_path)
     print(f"added {' and '.join(added.name for added in pairs)} to {manifest}")
     for role, clip in (("success", success), ("failure", failure)):
-        window = clip.seen.window
-        print(f"  {role}: {clip.seen.at}; the model sees frames {window[0]} to {window[-1]}")
-    print(f"  {parting(success.seen, failure.seen)}")
+        print(f"  {role}: {clip.seen.at}; {clip.seen.seen}")
+    print(f"  {parting(success.seen, compared)}")
     for warning in found:
         print(f"warning: {warning}")
     for unchecked in _unchecked(options):
@@ -84,39 +83,8 @@ def add_pair(manifest: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-def _sampling(manifest: Path, options: argparse.Namespace) -> Sampling:
-    """The manifest's sampling; of a new one, what the options or the model say."""
-    from circuit_claims.clips.errors import ManifestError
-    from circuit_claims.clips.pairs import load_sampling
-    from circuit_claims.clips.sampling import Sampling
-
-    takes = _window_of(options.model) if options.model else None
-    if not manifest.exists():
-        start = min(options.start) if options.start else 0
-        frames, stride = options.frames or takes or FRAMES, options.stride or STRIDE
-        if options.rule == "notebook":
-            return Sampling("notebook", frames, stride, start, PAPER_SEED)
-        return Sampling("stride", frames, stride, start)
-    stated = load_sampling(manifest)
-    for key in ("rule", "frames", "stride"):
-        asked, there = getattr(options, key), getattr(stated, key)
-        if asked not in (None, there):
-            raise ManifestError(
-                manifest,
-                f"sampling: {key}",
-                f"is {there}, and --{key} says {asked}; all pairs of a manifest are sampled alike: leave "
-                f"--{key} out, or name another manifest with --circuit-pairs",
-            )
-    if takes not in (None, stated.frames):
-        raise ManifestError(
-            manifest, "sampling: frames", f"is {stated.frames}, and {options.model} takes {takes}"
-            "; name another manifest with --circuit-pairs, or another model",
-        )  # fmt: skip
-    return stated
-
-
-def _inspected(named: str, sampling: Sampling, start: int, decoder: Decoder) -> _Clip:
-    """Find, fetch and decode a clip."""
+def _inspected(named: str, sampling: Sampling, start: int | Decimal, decoder: Decoder) -> _Clip:
+    """Find, fetch and look at a clip."""
     from circuit_claims.clips.adding import NewClip
     from circuit_claims.clips.inspecting import inspect
     from circuit_claims.clips.remote import SCHEME, pinned
@@ -124,7 +92,7 @@ def _inspected(named: str, sampling: Sampling, start: int, decoder: Decoder) -> 
     remote = pinned(named) if named.startswith(SCHEME) else None
     path = Path(named) if remote is None else remote.fetch()
     moved = start - sampling.start
-    seen = inspect(path, sampling.shifted(moved), decoder)
+    seen = inspect(path, sampling.moved(moved), decoder)
     return _Clip(seen, NewClip(path, seen.sha256, moved, remote))
 
 
@@ -146,8 +114,7 @@ def _made_control(
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"{pair.name}-success-remade.mp4"
         made = remake(pair.positive.source, copy, decoder, options.jitter)
-        moved = pair.positive.start
-        seen = inspect(copy, sampling.shifted(moved), decoder)
+        seen = inspect(copy, sampling.moved(pair.positive.start), decoder)
         yield replace(
             pair,
             name=_control_name(pair.name),
@@ -170,7 +137,7 @@ def _window_of(model: str) -> int | None:
     return frames if isinstance(frames, int) else None
 
 
-def _labelled(model: str, clips: Sequence[Inspected], label: str | None) -> list[str]:
+def _labelled(model: str, clips: Sequence[Inspected], label: str | None, decoder: Decoder) -> list[str]:
     """What is wrong with how a model labels the two clips, a sentence each."""
     from circuit_claims.clips.table import nearest
     from circuit_claims.models.load import load
@@ -179,8 +146,8 @@ def _labelled(model: str, clips: Sequence[Inspected], label: str | None) -> list
 
     loaded = load(resolve(model))
     tops = [
-        loaded.labels[int(forward(loaded, loaded.preprocess(clip.sampled)[None]).logits[0].argmax())]
-        for clip in clips
+        loaded.labels[int(forward(loaded, loaded.preprocess(frames)[None]).logits[0].argmax())]
+        for frames in (decoder.decode(clip.path, clip.window).frames for clip in clips)
     ]
     print(f"{model} calls the success clip {tops[0]!r} and the failure clip {tops[1]!r}")
     found = []
@@ -193,24 +160,21 @@ def _labelled(model: str, clips: Sequence[Inspected], label: str | None) -> list
     return found
 
 
-def _picture(success: Inspected, failure: Inspected) -> Any:
-    from circuit_claims.clips.strip import strip
-
-    return strip([success, failure])
-
-
-def _show(picture: Any, path: Path) -> None:
-    """The strip as a PNG, and in the terminal where that has colours."""
+def _show(compared: Compared, clips: Sequence[Inspected], path: Path) -> None:
+    """The strip as a PNG, with times, and in the terminal where that has colours."""
     from rich.console import Console
 
-    from circuit_claims.clips.strip import in_terminal, save
+    from circuit_claims.clips.seconds import in_words
+    from circuit_claims.clips.strip import in_terminal, positions, save, strip
 
     console = Console()
     if console.is_terminal and console.color_system in ("truecolor", "256"):
-        console.print(in_terminal(picture, console.width - 1))
+        console.print(in_terminal(strip(compared.shown), console.width - 1))
+    times = [clip.sampling.times(clip.timeline) for clip in clips]
+    captions = [[in_words(float(row[position])) for position in positions(len(row))] for row in times]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save(picture, path)
+        save(strip(compared.shown, captions), path)
         print(f"frames of both (success above, failure below): {path}")
     except OSError as error:
         print(f"warning: {path}: the frame strip was not written ({error.strerror})")

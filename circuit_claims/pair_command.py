@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,24 @@ def add_parser(commands: Any) -> None:
         "--jitter", type=_positive, default=JITTER, metavar="N", help="of that control (default: %(default)s)"
     )
     adding.add_argument(
-        "--outcome-frame", type=_count, metavar="N", help="the first frame in which the two may differ"
+        "--outcome-frame",
+        type=_count,
+        metavar="N",
+        help="the first frame (of SUCCESS) in which the two may differ",
+    )
+    adding.add_argument(
+        "--every",
+        type=_step,
+        metavar="TIME",
+        help="sample by time, with this step (such as 0.08s or 80ms): for clips whose frame rates differ; "
+        "of a new manifest, or of this pair alone",
     )
     adding.add_argument(
         "--start",
         type=_starts,
         metavar="N[,M]",
-        help="the source frame that the windows begin with; with a comma, of SUCCESS and of FAILURE",
+        help="the source frame that the windows begin with or, by time, when they begin (1.2s); with a "
+        "comma, of SUCCESS and of FAILURE",
     )
     adding.add_argument(
         "--rule",
@@ -85,9 +97,36 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _starts(text: str) -> tuple[int, int]:
+def _starts(text: str) -> tuple[int, int] | tuple[Decimal, Decimal]:
+    """Two source frames or two times, from one or two."""
     first, _, second = text.partition(",")
-    return _count(first), _count(second or first)
+    both = first, second or first
+    if all(one.isdecimal() for one in both):
+        return _count(both[0]), _count(both[1])
+    try:
+        return _time(both[0]), _time(both[1])
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error} (or a source frame such as 12)") from None
+
+
+def _time(text: str) -> Decimal:
+    from circuit_claims.clips.seconds import in_words, seconds
+
+    try:
+        time = seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if time < 0:
+        raise argparse.ArgumentTypeError(
+            f"is {in_words(time)}, before the clip's first frame; give 0s or more"
+        )
+    return time
+
+
+def _step(text: str) -> Decimal:
+    if _time(text) == 0:
+        raise argparse.ArgumentTypeError("is 0 s; give more than 0s")
+    return _time(text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -122,26 +161,29 @@ def _manifest(named: str | None) -> Path:
 
 def _check(manifest: Path, _options: argparse.Namespace) -> int:
     """Verify every pair, and say all that is wrong, not the first thing only."""
+    from circuit_claims.clips.comparing import compare
     from circuit_claims.clips.decode import Decoder
-    from circuit_claims.clips.inspecting import inspect, warnings
+    from circuit_claims.clips.inspecting import inspect
     from circuit_claims.clips.pairs import load_pairs, verify_hashes
+    from circuit_claims.clips.remarks import warnings
 
     pairs = load_pairs(manifest)
     bad, refused = 0, faults()
-    with Decoder() as decoder:
+    with Decoder() as decoder, Decoder() as another:
         for pair in pairs.pairs:
             try:
                 verify_hashes(replace(pairs, pairs=(pair,)))
-                seen = [
-                    inspect(clip.path, pairs.sampling.shifted(clip.start), decoder)
+                one, other = (
+                    inspect(clip.path, pairs.sampling_of(pair, clip), decoder)
                     for clip in (pair.positive, pair.negative)
-                ]
+                )
+                compared = compare(one, other, (decoder, another), pair.outcome_frame)
             except refused as fault:
                 bad += 1
                 print(f"{pair.name}: {fault}", file=sys.stderr)
                 continue
-            print(f"{pair.name}: good ({seen[0].at})")
-            for warning in warnings(seen[0], seen[1], pair.outcome_frame):
+            print(f"{pair.name}: good ({one.at})")
+            for warning in warnings(one, other, compared, pair.outcome_frame):
                 print(f"  warning: {warning}")
     total = len(pairs.pairs)
     print(f"{total - bad} of {counted(total, 'pair')} {'is' if total == 1 else 'are'} good")

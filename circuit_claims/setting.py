@@ -199,7 +199,7 @@ class Setting:
                 "weights": str(self.facts.get(model, {}).get("fingerprint", ""))[:SHORT_HASH],
                 **self.place(),
                 "instruction_set": instruction_set(),
-                "sampling": json.dumps(dict(self.tested[model].pairs.sampling.as_dict()), sort_keys=True),
+                "sampling": json.dumps(self.tested[model].pairs.sampled(), sort_keys=True),
             }
         return noted
 

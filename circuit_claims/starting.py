@@ -70,6 +70,10 @@ rule = "stride"
 frames = {frames}       # as many as the model takes: 16 the embedded ones, 32 a ViViT of Kinetics
 stride = {stride}        # from one frame of the window to the next
 start = {start}         # the first one; a pair of its own start: pair add --start
+# Clips of different frame rates are sampled by time, all of them or one pair (pair add --every 0.08s):
+#   rule = "time"
+#   every = "0.08 s"
+#   start = "0 s"
 """
 
 IGNORED = """\
@@ -178,7 +182,7 @@ def _example_sampling(frames: int) -> dict[str, int]:
         raise InitError(
             f"the example has a window of {stated.frames} frames; leave --frames out, or --example"
         )
-    return {"frames": stated.frames, "stride": stated.stride, "start": stated.start}
+    return {"frames": stated.frames, "stride": stated.stride, "start": int(stated.start)}
 
 
 def _add_example(manifest: Path) -> None:

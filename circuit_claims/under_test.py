@@ -24,10 +24,12 @@ class UnderTest:
 
     @property
     def clips(self) -> str:
-        """What the pairs are: a hash of their names and of all their clips' hashes."""
+        """What the pairs are: a hash of their names, their clips' hashes and windows of their own."""
         digest = hashlib.sha256()
         for pair in self.pairs.pairs:
             digest.update(f"{pair.name} {pair.positive.key} {pair.negative.key}\n".encode())
+            if pair.sampling is not None:
+                digest.update(f"{json.dumps(dict(pair.sampling.as_dict()))}\n".encode())
         return digest.hexdigest()[:16]
 
 

@@ -31,6 +31,7 @@ def test_every_write_added_to_its_stream_is_the_next_stream(circuit, judge):
     scope="exact",
 )
 def test_patching_a_clip_into_itself_changes_nothing(circuit, judge):
+    # Exact on every processor: one state at a time goes through the kernels of the clip's own run.
     judge(circuit.calibration("null patch"), exactly(0.0))
 
 
@@ -78,6 +79,7 @@ def test_all_attention_at_cls_recovers_the_cls_token(circuit, judge):
     scope="exact",
 )
 def test_final_patch_tokens_reach_no_logit(circuit, judge):
+    # Exact on every processor: the norm and the classifier take each token by itself, in the same place.
     judge(circuit.calibration("final patch tokens"), exactly(0.0))
 
 

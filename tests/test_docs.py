@@ -78,9 +78,14 @@ def run(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An empty folder but for three clips under the names of the pages."""
+    """An empty folder but for clips under the names of the pages: three, and two at other frame rates."""
+    from circuit_claims.organisms.encode import decode, encode
+
     for name, clip in CLIPS.items():
         shutil.copy(beside("fixtures") / "videos" / f"{clip}.mp4", tmp_path / f"{name}.mp4")
+    for name, fps in (("success", 25), ("failure", 30)):
+        frames = decode(tmp_path / f"{name}.mp4")  # two seconds at 24 a second
+        encode(tmp_path / f"at-{fps}-fps.mp4", frames[[i * 24 // fps for i in range(2 * fps)]], fps)
     return tmp_path
 
 

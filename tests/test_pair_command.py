@@ -330,7 +330,7 @@ def test_two_commands_at_once_lose_nothing(here):
     assert add() == 0
     clips = ("../clips/success.mp4", "../clips/failure.mp4")
     running = [command("one", *clips), command("two", *clips, "--start", "2"), command("one", *clips)]
-    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in running]
+    ended = [(process.communicate(timeout=600)[1], process.returncode) for process in running]
     assert sorted(status for _, status in ended) == [0, 0, USAGE]
     assert [error for error, status in ended if status] == [
         'pairs.toml: pair "one": is there already; take another name\n'

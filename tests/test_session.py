@@ -32,6 +32,7 @@ def options(tmp_path: Path) -> Options:
         profile="full",
         report_dir=tmp_path / "reports",
         record=None,
+        drift="estimate",
         update=False,
         add=False,
         force=False,

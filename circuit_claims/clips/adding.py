@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.clips.pairs import load_pairs, load_sampling
 from circuit_claims.clips.remote import RemoteClip
 from circuit_claims.clips.sampling import Sampling
+from circuit_claims.clips.seconds import in_words
 from circuit_claims.clips.table import read_toml
 
 CLIPS = "clips"
@@ -42,7 +44,8 @@ class NewClip:
     source: Path
     sha256: str
     """As inspected; the copy has to have it too."""
-    start: int = 0
+    start: int | Decimal = 0
+    """By how much its window is moved: source frames, or seconds of a pair that is sampled by time."""
     remote: RemoteClip | None = None
 
 
@@ -59,6 +62,8 @@ class NewPair:
     """None for an outcome pair."""
     made: str | None = None
     outcome_frame: int | None = None
+    sampling: Sampling | None = None
+    """Its own window, by time; None where it is sampled as its set."""
 
 
 @dataclass
@@ -121,7 +126,7 @@ def add(manifest: Path, sampling: Sampling, pairs: Sequence[NewPair], *, referen
                 raise
     except OSError as error:
         raise ManifestError(
-            manifest, None, f"cannot be written ({error.strerror or error}); free space, or mend permissions"
+            manifest, None, f"cannot be written ({error.strerror or error}); free space, or fix permissions"
         ) from error
 
 
@@ -266,6 +271,10 @@ def _entry(pair: NewPair, names: Mapping[str, str]) -> Any:
     }
     table = tomlkit.table()
     table.update({key: value for key, value in said.items() if value is not None})
+    if pair.sampling is not None:
+        window = tomlkit.inline_table()
+        window.update({key: pair.sampling.as_dict()[key] for key in ("every", "start")})
+        table["sampling"] = window
     for side, clip in (("positive", pair.positive), ("negative", pair.negative)):
         line = tomlkit.inline_table()
         if clip.remote is not None:
@@ -275,7 +284,7 @@ def _entry(pair: NewPair, names: Mapping[str, str]) -> Any:
             line["file"] = names[clip.sha256]
         line["sha256"] = clip.sha256
         if clip.start:
-            line["start"] = clip.start
+            line["start"] = clip.start if isinstance(clip.start, int) else in_words(clip.start)
         table[side] = line
     return table
 

@@ -8,36 +8,66 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from circuit_claims.clips.inspecting import Inspected
-
 COLUMNS = 8
 """Frames of a row; a longer window is thinned, evenly, first and last frame kept."""
 HEIGHT = 120
 """Pixels of a frame in the PNG."""
 MARGIN = 4
+CAPTION = 18
+"""Pixels below a frame for its time."""
+TYPE_SIZE = 13
+NARROWEST = 52
+"""Pixels of a cell that a caption such as ``12.345 s`` needs."""
 
 
-def strip(clips: "Sequence[Inspected]") -> "NDArray[np.uint8]":
-    """One row for each clip, of evenly spaced frames of its window: `[height, width, 3]`."""
+def positions(n: int) -> list[int]:
+    """Return which frames of a window of ``n`` are shown: evenly spaced, first and last kept."""
     import numpy as np
 
-    rows = []
-    widest = max(max(1, round(clip.width * HEIGHT / clip.height)) for clip in clips)
-    for clip in clips:
-        chosen = np.linspace(0, len(clip.sampled) - 1, min(COLUMNS, len(clip.sampled))).round().astype(int)
-        frames = [_framed(clip.sampled[number], widest) for number in chosen]
-        rows.append(np.concatenate(frames, axis=1))
-    return np.concatenate(rows, axis=0)
+    return [int(position) for position in np.linspace(0, n - 1, min(COLUMNS, n)).round()]
 
 
-def _framed(frame: "NDArray[np.uint8]", width: int) -> "NDArray[np.uint8]":
-    """A frame at the strip's height, in the middle of a white cell."""
+def scaled(frame: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+    """Return a frame `[height, width, 3]` at the strip's height."""
     import numpy as np
     from PIL import Image
 
-    own = min(width, max(1, round(frame.shape[1] * HEIGHT / frame.shape[0])))
-    cell = Image.new("RGB", (width + MARGIN, HEIGHT + MARGIN), "white")
-    cell.paste(Image.fromarray(frame).resize((own, HEIGHT), Image.Resampling.BOX), ((width - own) // 2, 0))
+    width = max(1, round(frame.shape[1] * HEIGHT / frame.shape[0]))
+    return np.asarray(Image.fromarray(frame).resize((width, HEIGHT), Image.Resampling.BOX))
+
+
+def strip(
+    rows: "Sequence[Sequence[NDArray[np.uint8]]]", captions: Sequence[Sequence[str]] | None = None
+) -> "NDArray[np.uint8]":
+    """Put together a row for each clip, of frames at the strip's height: `[height, width, 3]`.
+
+    With captions, one for each frame, they stand below the frames.
+    """
+    import numpy as np
+
+    widest = max(frame.shape[1] for row in rows for frame in row)
+    if captions is not None:
+        widest = max(widest, NARROWEST)
+    drawn = []
+    for number, row in enumerate(rows):
+        below = captions[number] if captions is not None else [""] * len(row)
+        cells = [_cell(frame, widest, text) for frame, text in zip(row, below, strict=True)]
+        drawn.append(np.concatenate(cells, axis=1))
+    return np.concatenate(drawn, axis=0)
+
+
+def _cell(frame: "NDArray[np.uint8]", width: int, caption: str) -> "NDArray[np.uint8]":
+    """A frame in the middle of a white cell, above its caption."""
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    below = CAPTION if caption else 0
+    cell = Image.new("RGB", (width + MARGIN, HEIGHT + MARGIN + below), "white")
+    cell.paste(Image.fromarray(frame), ((width - frame.shape[1]) // 2, 0))
+    if caption:
+        at = (width / 2, HEIGHT + CAPTION / 2)
+        font = ImageFont.load_default(TYPE_SIZE)
+        ImageDraw.Draw(cell).text(at, caption, fill="black", font=font, anchor="mm")
     return np.asarray(cell)
 
 

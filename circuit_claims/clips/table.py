@@ -4,12 +4,14 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from circuit_claims.clips.errors import ManifestError
+from circuit_claims.clips.seconds import seconds
 
 
 def read_toml(path: Path, what: str = "a pairs.toml") -> dict[str, Any]:
@@ -79,6 +81,20 @@ class Table:
         if default is not None and key not in self.values:
             return default
         return int(self._value(key, int, "a whole number"))
+
+    def time(self, key: str, default: str | None = None) -> Decimal:
+        """Return a time in seconds, written with its unit: ``0.08 s`` or ``80 ms``."""
+        if default is not None and key not in self.values:
+            return seconds(default)
+        value = self.values.get(key)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            value = str(value)  # a number without its unit, of which `seconds` says so
+        elif not isinstance(value, str):
+            value = self._value(key, str, 'a time, such as "0.08 s"')
+        try:
+            return seconds(value)
+        except ValueError as error:
+            raise self.error(key, str(error)) from None
 
     def choice(self, key: str, choices: Sequence[str]) -> str:
         """Return one of the texts that are allowed."""

@@ -6,13 +6,20 @@ docs/machines.md). With other weights numbers move by nature, and what matters i
 or device is no rounding: its tolerance is wider than both.
 """
 
-SPREAD = {"fraction": 2e-5, "ratio": 2e-5, "log ratio": 2e-5, "count": 0.0, "bool": 0.0}
+SPREAD = {"fraction": 2e-5, "ratio": 2e-5, "log ratio": 2e-5, "correlation": 1e-5, "count": 0.0, "bool": 0.0}
 """The largest difference of an estimate between two environments, by unit; of a ratio, relative to it."""
 MARGIN = 8.0
 """How many measured spreads a tolerance has to be wide, at least."""
-DECLARED = {"fraction": 0.005, "ratio": 0.01, "log ratio": 0.01, "count": 0.0, "bool": 0.0}
+DECLARED = {
+    "fraction": 0.005,
+    "ratio": 0.01,
+    "log ratio": 0.01,
+    "correlation": 0.01,
+    "count": 0.0,
+    "bool": 0.0,
+}
 """What matters with other weights where a record's entry says nothing else: half a percentage point at most,
-and one per cent of a ratio."""
+a hundredth of a correlation, and one per cent of a ratio."""
 OF_ESTIMATE, LEAST = 0.02, 0.0005
 """A fraction's declared tolerance is no wider than so much of its estimate, or it would hide what it guards
 (a recovery of 3 % that loses one head's part of it); and no narrower than a twentieth of a point."""
@@ -44,7 +51,7 @@ def elsewhere_tolerance(unit: str, estimate: float | None) -> float:
 
 
 def _scaled(unit: str, share: float, estimate: float | None) -> float:
-    """Fractions, logarithms and counts have a scale of their own; all else is relative to the estimate."""
-    if unit in ("fraction", "log ratio", "count", "bool"):
+    """Fractions, correlations, logarithms and counts have a scale of their own; all else is relative."""
+    if unit in DECLARED and unit != "ratio":
         return share
     return share * abs(1.0 if estimate is None else estimate)

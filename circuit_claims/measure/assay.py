@@ -14,9 +14,10 @@ from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.clips.pairs import ClipFile, Pair, PairKind, PairSet
+from circuit_claims.clips.pairs import Pair, PairKind, PairSet
+from circuit_claims.clips.sampling import Sampling, SamplingError
 from circuit_claims.measure.code_hash import PACKAGE, code_hash
-from circuit_claims.measure.controls import require_clips
+from circuit_claims.measure.controls import require_clips, third_clip
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.footage import Footage
 from circuit_claims.measure.seen import Seen
@@ -77,7 +78,7 @@ class Assay:
         self._facts: dict[str, Any] | None = None
         self._precision: tuple[str, str] | None = None
         self._measured: dict[str, dict[str, Any]] = {}
-        self._pixels: dict[tuple[str, int], Tensor] = {}
+        self._pixels: dict[tuple[str, Sampling], Tensor] = {}
         self.seen = Seen()
         """What is kept of preprocessed frames: shared by all that preprocess alike, in every window."""
 
@@ -96,8 +97,8 @@ class Assay:
         return other
 
     def shifted(self, by: int) -> Assay:
-        """The same model on the same pairs, both clips' windows moved by `by` source frames (jitter)."""
-        moved = Assay(self.source, replace(self.pairs, sampling=self.pairs.sampling.shifted(by)), self.bench)
+        """The same model on the same pairs, both clips' windows moved together (`Sampling.shifted`)."""
+        moved = Assay(self.source, self.pairs.shifted(by), self.bench)
         moved._model, moved._facts, moved._fingerprint = self._model, self._facts, self._fingerprint
         moved._precision, moved._reduced, moved.seen = self.precision(), self._reduced, self.seen
         return moved
@@ -181,11 +182,11 @@ class Assay:
             "measurement": what,
             "params": dict(params),
             "weights": self._fingerprint,
-            "clips": [pair.positive.key, pair.negative.key],
+            "clips": [pair.positive.key, pair.negative.key, *third_clip(self, pair, params)],
             "decoders": [
                 self.bench.footage.timeline(clip).decoder for clip in (pair.positive, pair.negative)
             ],
-            "sampling": dict(self.pairs.sampling.as_dict()),
+            "sampling": dict(self.pairs.sampling_of(pair).as_dict()),
             "device": self.bench.device,
             "instruction_set": instruction_set(),
             "precision": "float32" if what in ALWAYS_FLOAT32 else self.precision()[0],
@@ -289,8 +290,7 @@ class Assay:
         return self._clip(pair, False)
 
     def _clip(self, pair: Pair, positive: bool) -> Tensor:
-        clip_file = pair.positive if positive else pair.negative
-        key = (clip_file.key, self.pairs.sampling.start)
+        key = (pair.clip(positive).key, self.pairs.sampling_of(pair))
         if key not in self._pixels:
             made = self.moved(pair, positive, 0)
             while self._pixels and sum(p.nbytes for p in self._pixels.values()) + made.nbytes > PIXELS_KEPT:
@@ -299,25 +299,31 @@ class Assay:
         return self._pixels[key]
 
     def moved(self, pair: Pair, positive: bool, by: int) -> Tensor:
-        """The pixels `[frame, 3, h, w]` of a clip's window moved by `by` source frames.
+        """The pixels `[frame, 3, h, w]` of a clip's window moved by `by` units of jitter.
 
         Raises SamplingError where it does not fit into the clip.
         """
-        clip = pair.positive if positive else pair.negative
-        chosen = self._indices(clip, by)
+        clip = pair.clip(positive)
         frames = partial(self.bench.footage.frames, clip)
         count = self.bench.footage.timeline(clip).n_frames
-        return self.seen.window(clip.path, frames, count, chosen, self.pixels)
+        return self.seen.window(clip.path, frames, count, self.indices(pair, positive, by), self.pixels)
 
     def window(self, pair: Pair, positive: bool) -> np.ndarray:
         """The frames that the model sees of a clip, uint8 `[frame, h, w, 3]`."""
-        clip = pair.positive if positive else pair.negative
-        return self.bench.footage.frames(clip, self._indices(clip))
+        return self.bench.footage.frames(pair.clip(positive), self.indices(pair, positive))
 
-    def _indices(self, clip: ClipFile, shift: int = 0) -> tuple[int, ...]:
-        moved = shift + clip.start
-        sampling = self.pairs.sampling.shifted(moved) if moved else self.pairs.sampling
-        return sampling.indices(self.bench.footage.timeline(clip).n_frames)
+    def indices(self, pair: Pair, positive: bool, by: int = 0) -> tuple[int, ...]:
+        """The source frames of a clip's window, ascending; by time, a frame may stand twice.
+
+        The window is moved by `by` units of jitter (`Sampling.shifted`). Raises SamplingError, naming the
+        clip, where it does not fit into it.
+        """
+        clip = pair.clip(positive)
+        try:
+            sampling = self.pairs.sampling_of(pair, clip).shifted(by)
+            return sampling.indices(self.bench.footage.timeline(clip))
+        except SamplingError as why:
+            raise SamplingError(f"{clip.path.name}: {why}") from None
 
     def pixels(self, window: np.ndarray) -> Tensor:
         """What the model's preprocessing makes of frames uint8 `[frame, h, w, 3]`."""

@@ -72,6 +72,12 @@ class Attribution:
         return self.constant + self.embed + sum(float(part.sum()) for part in parts)
 
     @property
+    def size(self) -> float:
+        """The sum of the shares' sizes: what the rounding of their sum is relative to."""
+        parts = (self.mlps, self.biases, self.heads)
+        return abs(self.constant) + abs(self.embed) + sum(float(part.abs().sum()) for part in parts)
+
+    @property
     def writes(self) -> Tensor:
         """`[layer, 2]`: the share of each attention and each MLP."""
         return torch.stack([self.heads.sum(-1) + self.biases, self.mlps], dim=-1)
@@ -176,11 +182,12 @@ def label_of(model: ResidualModel, pair: Pair) -> int | None:
 
 
 def plain(found: Attribution) -> dict[str, Any]:
-    """What the store keeps of an attribution; `gap` is what its shares miss of the logit."""
+    """What the store keeps of an attribution; `gap` is what its shares, of that `size`, miss of the logit."""
     return {
         "label": found.label,
         "logit": found.logit,
         "gap": found.total - found.logit,
+        "size": found.size,
         "constant": found.constant,
         "embed": found.embed,
         "heads": digits(found.heads),

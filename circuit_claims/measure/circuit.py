@@ -195,14 +195,15 @@ class Circuit(
         """``R`` of an identity patch whose denominator uses the recipient from another window of its clip.
 
         Numerator: patched minus recipient. Denominator: donor minus the recipient sampled `shift` source
-        frames later, as when a clip is loaded, and its random window drawn, once for each.
+        frames (by time: half steps) later, as when a clip is loaded, and its random window drawn, for each.
         """
         measured = self._assay.measured("per_pair.drift", "outcome", {"site": site.key, "shift": shift})
 
         def ratio(pair: Pair) -> float:
             found = measured[pair.name]
             if "outside" in found:
-                raise UndefinedRecovery(f"the clip has no window {shift} frames later ({found['outside']})")
+                later = self._assay.pairs.shift_in_words(shift)
+                raise UndefinedRecovery(f"the clip has no window {later} later ({found['outside']})")
             if not found["denominator"]:
                 raise UndefinedRecovery("the donor does not differ from the shifted recipient (x/0)")
             return float(found["numerator"] / found["denominator"])
@@ -215,7 +216,7 @@ class Circuit(
             {
                 "patch": f"{site}, all tokens, {SUFFICIENCY}",
                 "readout": PLACES["tokens"],
-                "denominator": f"recipient sampled {shift} source frames later",
+                "denominator": f"recipient sampled {self._assay.pairs.shift_in_words(shift)} later",
             },
             flags=(INERT,),
         )

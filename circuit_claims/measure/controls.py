@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from circuit_claims.clips.pairs import Pair
@@ -87,8 +87,9 @@ def _reencoded(assay: Assay, pair: Pair) -> Roles:
 
 
 def _jitter(assay: Assay, pair: Pair) -> Roles:
-    """The failure clip and the same clip one source frame later: what the window alone changes."""
-    return Roles(assay.moved(pair, False, 1), assay.failure(pair))
+    """The failure clip and itself one source frame (or step in time) later: what the window alone changes."""
+    later = assay.pairs.sampling_of(pair).least_shift
+    return Roles(assay.moved(pair, False, later), assay.failure(pair))
 
 
 CONTROLS: Mapping[str, Callable[[Assay, Pair], Roles]] = {
@@ -113,6 +114,20 @@ def require_clips(assay: Assay, pair: Pair, control: str) -> None:
     """Raise NotApplicable where the set lacks the pair that a control takes a clip of. Loads nothing."""
     if control in OTHER_PAIR:
         _other(assay, pair, same_action=OTHER_PAIR[control])
+
+
+def third_clip(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> list[Any]:
+    """What of another pair a measurement depends on, for the store's key: a clip, and how it is read.
+
+    Raises NotApplicable where the set has no such pair.
+    """
+    control = params.get("control")
+    if control not in OTHER_PAIR:
+        return []
+    other = _other(assay, pair, same_action=OTHER_PAIR[control])
+    clip = other.clip(positive=not OTHER_PAIR[control])
+    decoder = assay.bench.footage.timeline(clip).decoder
+    return [clip.key, dict(assay.pairs.sampling_of(other).as_dict()), decoder]
 
 
 def _other(assay: Assay, pair: Pair, *, same_action: bool) -> Pair:

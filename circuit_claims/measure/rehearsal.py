@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -80,9 +80,7 @@ class Rehearsal(Assay):
 
     def shifted(self, by: int) -> Rehearsal:
         """The same model in another window: asked, and not measured."""
-        moved = self._beside(
-            self.source, replace(self.pairs, sampling=self.pairs.sampling.shifted(by)), "moved windows of "
-        )
+        moved = self._beside(self.source, self.pairs.shifted(by), "moved windows of ")
         moved._measures = self._measures
         return moved
 

@@ -46,7 +46,7 @@ def mask(assay: Assay, pair: Pair, positive: bool) -> NDArray[np.float64]:
     The same for every model that sees the clip by the same preprocessing: made once for all of them.
     """
     kept = _COVERED.setdefault(assay.seen, {})
-    which = (pair.name, positive, assay.pairs.sampling)
+    which = (pair.name, positive, assay.pairs.sampling_of(pair))
     if which not in kept:
         kept[which] = _covered(assay, pair, positive)
     return kept[which]
@@ -77,7 +77,7 @@ def _covered(assay: Assay, pair: Pair, positive: bool) -> NDArray[np.float64]:
 
 def _boxes(assay: Assay, pair: Pair, positive: bool) -> list[list[list[float]]]:
     """The boxes of each frame of a clip's window."""
-    clip = pair.positive if positive else pair.negative
+    clip = pair.clip(positive)
     path = assay.pairs.tracks
     assert path is not None  # tracks_hash was asked first
     tracks = _read(path, path.stat().st_mtime_ns)
@@ -91,7 +91,7 @@ def _boxes(assay: Assay, pair: Pair, positive: bool) -> list[list[list[float]]]:
                 f"{path}: {clip.path.name} has {frames} frames, and its {thing} is tracked in "
                 f"{len(track.get(thing, ()))}; give a box (or null) for each frame"
             )
-    chosen = assay.pairs.sampling.shifted(clip.start).indices(frames)
+    chosen = assay.indices(pair, positive)
     return [[track[thing][i] for thing in THINGS if track[thing][i] is not None] for i in chosen]
 
 

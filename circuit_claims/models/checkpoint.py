@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.clips.remote import silently
+from circuit_claims.models.architectures import check_architecture, check_head
 from circuit_claims.models.source import ModelError, ModelSource
 
 CONFIG = "config.json"
@@ -33,15 +34,27 @@ def locate(source: ModelSource) -> Path:
 
 
 def check_available(source: ModelSource) -> None:
-    """Check that a model is here, or that the hub would give it, without downloading weights.
+    """Check that a model is here, or that the hub would give it, and that it can be read.
+
+    No weights are downloaded or loaded: of those that are here only the names are read.
 
     Raises:
-        ModelError: it is not in the folder or cache, and the hub cannot be reached or has none.
+        ModelError: it is not in the folder or cache, and the hub cannot be reached or has none; its
+            architecture is none of the known ones, or it has no head that classifies.
     """
+    if source.location is None:
+        return
     if isinstance(source.location, Path):
-        _folder(source.name, source.location)
-    elif source.location is not None and _download(source.location, source.revision, local_only=True) is None:
-        _reach_the_hub(source.name, source.location, source.revision)
+        if (source.location / CONFIG).is_file():  # before what else another architecture's folder lacks
+            check_architecture(source.name, read_json(source.name, source.location / CONFIG))
+        found: Path | None = _folder(source.name, source.location)
+    else:
+        found = _download(source.location, source.revision, local_only=True)
+    if found is None:
+        _check_on_the_hub(source.name, str(source.location), source.revision)
+        return
+    known = check_architecture(source.name, read_json(source.name, found / CONFIG))
+    check_head(source.name, known, weight_files(source.name, found))
 
 
 def fingerprint(source: ModelSource) -> str:
@@ -183,6 +196,18 @@ def _download(hub_name: str, revision: str | None, *, local_only: bool) -> Path 
         return None
     shards = set(read_json(hub_name, index).get("weight_map", {}).values())
     return config.parent if all(fetch(shard) is not None for shard in sorted(shards)) else None
+
+
+def _check_on_the_hub(name: str, hub_name: str, revision: str | None) -> None:
+    """Ask the hub for a model's config.json, and for nothing else of it. Raises ModelError."""
+    from huggingface_hub import hf_hub_download
+
+    _reach_the_hub(name, hub_name, revision)
+    try:
+        path = hf_hub_download(hub_name, CONFIG, revision=revision, etag_timeout=REACH_S, **silently())
+    except Exception as error:  # the connection broke, the disk is full: the same advice holds
+        raise ModelError(name, *_offline(hub_name, revision, error)) from error
+    check_architecture(name, read_json(name, Path(path)))
 
 
 def _reach_the_hub(name: str, hub_name: str, revision: str | None) -> None:

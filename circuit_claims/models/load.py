@@ -11,7 +11,6 @@ import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from circuit_claims.models.architectures import KNOWN, check_architecture
 from circuit_claims.models.checkpoint import CONFIG, PREPROCESSOR, fingerprint, locate, read_json
 from circuit_claims.models.kernels import use_fast_kernels
 from circuit_claims.models.residual import ResidualModel
@@ -51,9 +51,9 @@ class Architecture:
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "vivit": Architecture("VivitForVideoClassification", "VivitImageProcessor", vivit_residual, NEWER_NAMES),
+    "vivit": Architecture(KNOWN["vivit"].model, "VivitImageProcessor", vivit_residual, NEWER_NAMES),
 }
-"""By `model_type` in config.json."""
+"""By `model_type` in config.json; `architectures.KNOWN` has the same ones."""
 
 
 def load(source: ModelSource, device: str = "cpu", threads: int = 1) -> ResidualModel:
@@ -62,12 +62,10 @@ def load(source: ModelSource, device: str = "cpu", threads: int = 1) -> Residual
     with _quiet():
         if source.build is not None:
             hf_model, preprocessor = source.build(), source.preprocessor
-            architecture = _architecture(source.name, getattr(hf_model.config, "model_type", None))
+            architecture = _architecture(source.name, {"model_type": hf_model.config.model_type})
         else:
             folder = locate(source)
-            architecture = _architecture(
-                source.name, read_json(source.name, folder / CONFIG).get("model_type")
-            )
+            architecture = _architecture(source.name, read_json(source.name, folder / CONFIG))
             hf_model = _trained(source, folder, architecture)
             preprocessor = read_json(source.name, folder / PREPROCESSOR)
         if source.reinit is not None:
@@ -80,16 +78,9 @@ def load(source: ModelSource, device: str = "cpu", threads: int = 1) -> Residual
         return architecture.residual(hf_model, source.name, preprocess, fingerprint=fingerprint(source))
 
 
-def _architecture(name: str, model_type: object) -> Architecture:
-    if isinstance(model_type, str) and model_type in ARCHITECTURES:
-        return ARCHITECTURES[model_type]
-    near = get_close_matches(str(model_type), ARCHITECTURES, n=1)
-    raise ModelError(
-        name,
-        f"its model_type is {model_type!r}, and the known architectures are {', '.join(ARCHITECTURES)}"
-        + (f" (did you mean {near[0]}?)" if near else ""),
-        "a new one is a table of its writes, as in circuit_claims/models/vivit.py",
-    )
+def _architecture(name: str, config: Mapping[str, Any]) -> Architecture:
+    check_architecture(name, config)
+    return ARCHITECTURES[config["model_type"]]
 
 
 def _trained(source: ModelSource, folder: Path, architecture: Architecture) -> Any:

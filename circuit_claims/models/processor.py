@@ -25,8 +25,10 @@ HELD_BY = {
     "ATEN_CPU_CAPABILITY": "ATen",
     "ONEDNN_MAX_CPU_ISA": "oneDNN",
     "MKL_ENABLE_INSTRUCTIONS": "MKL",
+    "OPENBLAS_CORETYPE": "OpenBLAS",
+    "NPY_DISABLE_CPU_FEATURES": "numpy",
 }
-"""Variables that hold a library of torch to fewer instructions than the processor has."""
+"""Variables that hold a library of torch or numpy to fewer instructions than the processor has."""
 
 
 def flags(cpuinfo: Path = CPUINFO) -> frozenset[str]:
@@ -42,7 +44,7 @@ def instruction_set(cpuinfo: Path = CPUINFO, environment: Mapping[str, str] = os
     known = flags(cpuinfo)
     widest = next((name for flag, name in LEVELS if flag in known), platform.machine() or "unknown")
     held = [
-        f"{library} held to {environment[variable]}"
+        f"{library} {'without' if library == 'numpy' else 'held to'} {environment[variable]}"
         for variable, library in HELD_BY.items()
         if environment.get(variable)
     ]

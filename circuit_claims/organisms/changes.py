@@ -127,7 +127,7 @@ def labelled(model: ResidualModel, pairs: PairSet) -> Iterator[tuple[Tensor, int
     with Decoder() as decoder:
         for pair in pairs.of(PairKind.OUTCOME):
             for clip in (pair.positive, pair.negative):
-                window = pairs.sampling.indices(decoder.timeline(clip.path).n_frames)
+                window = pairs.sampling_of(pair, clip).indices(decoder.timeline(clip.path))
                 yield (
                     model.preprocess(decoder.decode(clip.path, window).frames),
                     model.labels.index(pair.label),

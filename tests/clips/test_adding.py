@@ -208,7 +208,7 @@ def test_nothing_is_written_when_something_is_wrong(
 
 def test_a_folder_that_may_not_be_written(elsewhere: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ManifestError, match=r"cannot be written .*; free space, or mend permissions"):
+    with pytest.raises(ManifestError, match=r"cannot be written .*; free space, or fix permissions"):
         add(tmp_path / "file" / "pairs.toml", WINDOW, [new(elsewhere, "x")])
 
 

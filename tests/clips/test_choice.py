@@ -134,6 +134,14 @@ def test_padded_rows(shared_decoder: Decoder, tmp_path: Path, width: int) -> Non
     read(shared_decoder, encode(tmp_path / "narrow.mp4", drawn(160)[:, :, :width]), "narrow")
 
 
+def test_a_long_clip(monkeypatch: pytest.MonkeyPatch, plain: Path) -> None:
+    """By the bytes of its frames: decord may hold all of them at once."""
+    size = N_FRAMES * 128 * 64 * 3
+    for ahead, why in ((size, ""), (size - 1, WHY["length"])):
+        monkeypatch.setattr(choice, "AHEAD", ahead)
+        assert look(str(plain), lambda: None).why == why
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [("raw.h264", "container"), ("packets.ts", "container"), ("fragments.mp4", ""), ("index.mkv", "")],
@@ -153,13 +161,6 @@ def test_live_webm(shared_decoder: Decoder, tmp_path: Path) -> None:
 def test_mpeg2(shared_decoder: Decoder, tmp_path: Path) -> None:
     """decord opens such a file and gives up at its first frame."""
     read(shared_decoder, encode(tmp_path / "small.ts", drawn(), "mpeg2video"), "container")
-
-
-def test_large_clips(ramp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "LARGE", N_FRAMES * 128 * 64 * 3)
-    assert look(str(ramp), lambda: None).why == ""
-    monkeypatch.setattr(choice, "LARGE", N_FRAMES * 128 * 64 * 3 - 1)
-    assert look(str(ramp), lambda: None).why == WHY["large"]
 
 
 @pytest.mark.parametrize(("width", "height", "why"), [(64, 128, ""), (64, 96, "narrow")])

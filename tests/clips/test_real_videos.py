@@ -29,21 +29,24 @@ REFUSED = {
 }
 
 BY_PYAV = {
+    "askany_guitar.mp4": "length",
+    "askany_yoga.mp4": "length",
     "editlist_both_ends.mp4": "edit list",
     "editlist_cut.mp4": "edit list",
     "hevc_10bit.mp4": "depth",
-    "iio_cockatoo.mp4": "large",
+    "iio_cockatoo.mp4": "length",
     "interlaced.mp4": "interlaced",
     "mpeg2-small.ts": "container",
     "raw_annexb.h264": "container",
     "tc_h264_10b.mp4": "depth",
     "tc_h265_10b.mp4": "depth",
+    "tc_nasa13013.mp4": "length",
     "theora.ogv": "container",
     "tiny_16x16.mp4": "narrow",
     "tiny_2x2.mp4": "narrow",
     "ts.ts": "container",
-    "vllama_applausing.mp4": "large",
-    "vllama_skateboarding.mp4": "large",
+    "vllama_applausing.mp4": "length",
+    "vllama_skateboarding.mp4": "length",
     "w96.mp4": "narrow",
 }
 """By the rule's name; decord reads all others."""

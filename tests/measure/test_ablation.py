@@ -34,6 +34,8 @@ from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.residual import run
 from circuit_claims.models.sites import attn_out, mlp_out
 
+pytestmark = pytest.mark.machines
+
 TOY = integer_toy()
 ZERO = {
     "attn_out.0": {"logit": 1, "margin": 0, "direct": 114},

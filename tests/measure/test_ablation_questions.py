@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.clips.sampling import Sampling, SamplingError
 from circuit_claims.measure.circuit import Circuit
 from circuit_claims.measure.questions.ablation import band
+
+pytestmark = pytest.mark.machines
 
 ALONE = {
     "attn_out.0": {"logit": 9.0, "margin": 4.0, "direct": 3.0},
@@ -29,6 +31,7 @@ class Bench:
     """An assay of two pairs that answers from a table, and notes what it was asked."""
 
     name = "by hand"
+    pairs = SimpleNamespace(shift_in_words=Sampling("stride", 16).shift_in_words)
 
     def __init__(self, answers: Mapping[str, Mapping[str, Any]], shift: int = 0) -> None:
         self.answers, self.shift = answers, shift

@@ -32,6 +32,8 @@ from circuit_claims.measure.token_maps import (
 )
 from circuit_claims.measure.tracks import mask, tracks_hash
 
+pytestmark = pytest.mark.machines
+
 GRID = (4, 3, 4)
 MAPS = arrays(np.float64, GRID, elements=st.integers(0, 64).map(lambda n: n / 64))
 ALL = np.ones(GRID, dtype=np.bool_)
@@ -175,14 +177,17 @@ def rendered(tmp_path: Path, track: Any, frames: int = 6, preprocess: Any = None
     assay: Any = SimpleNamespace(
         model=lambda: SimpleNamespace(preprocess=preprocess or plainly, token_grid=(2, 2, 2)),
         window=lambda _pair, _positive: window,
+        indices=lambda _pair, _positive: (1, 2, 3, 4),
         bench=SimpleNamespace(
             footage=SimpleNamespace(timeline=lambda _clip: SimpleNamespace(n_frames=frames))
         ),
         seen=Seen(),
-        pairs=SimpleNamespace(tracks=path, name="made", sampling=Sampling("stride", 4, start=1)),
+        pairs=SimpleNamespace(
+            tracks=path, name="made", sampling_of=lambda _pair: Sampling("stride", 4, start=1)
+        ),
     )
     clip = SimpleNamespace(path=Path("a.mp4"), start=0)
-    pair: Any = SimpleNamespace(name="made", positive=clip, negative=clip)
+    pair: Any = SimpleNamespace(name="made", clip=lambda _positive: clip)
     return assay, pair
 
 

@@ -26,6 +26,8 @@ from circuit_claims.measure.runs import backing_off, batch_plan
 from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.residual import ResidualModel
 
+pytestmark = pytest.mark.machines
+
 
 def cuda_error() -> Exception:
     return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")

@@ -26,6 +26,8 @@ from circuit_claims.measure.recovery import METRICS, projection
 from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.residual import Readout
 
+pytestmark = pytest.mark.machines
+
 
 @settings(deadline=None, max_examples=5)
 @given(seed=st.integers(0, 2**16), layers=st.integers(1, 4), std=st.sampled_from([0.02, 0.2, 0.5]))

@@ -16,7 +16,10 @@ from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.heads import sweep_heads
 from circuit_claims.measure.patching import norms_between, sweep
 from circuit_claims.models.load import ModelSource, load
+from circuit_claims.models.residual import run
 from circuit_claims.models.sites import attn_out
+
+pytestmark = pytest.mark.machines
 
 
 def test_the_only_head_of_an_attention_is_the_attention() -> None:
@@ -89,8 +92,11 @@ def test_a_clip_patched_into_itself_changes_nothing(tiny: Any, clips: Any) -> No
     model = tiny()
     pixels, _ = clips(model)
     found = sweep_heads(model, pixels, pixels, [(0, 0), (2, 1)])
-    # Not 0: states go through the model in batches, which round in another order.
-    assert all(norms.d <= 1e-5 and norms.D == 0.0 for norms in found.values())
+    size = float(run(model, pixels[None]).summary.norm())
+    # Not 0: states go through the model in batches, and a head apart from its attention, which sum in another
+    # order. Six writes round at most 32 terms each by half an epsilon, in either direction.
+    rounding = (6 * 32) ** 0.5 * torch.finfo(torch.float32).eps / 2 * size
+    assert all(norms.d <= rounding and norms.D == 0.0 for norms in found.values())
 
 
 def test_heads_that_there_are_not() -> None:

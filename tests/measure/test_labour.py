@@ -46,6 +46,8 @@ from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.residual import CLS_ROW, EVERY_ROW
 from circuit_claims.models.sites import attn_out, mlp_out
 
+pytestmark = pytest.mark.machines
+
 BY_HAND = {
     "attention": (36, 276),
     "MLPs": (27, 273),

@@ -14,6 +14,8 @@ from circuit_claims.measure import linear_probe
 from circuit_claims.measure.linear_probe import RIDGE
 from circuit_claims.measure.logistic import logistic, split_accuracy
 
+pytestmark = pytest.mark.machines
+
 ACTIONS = ("bowling", "bowling", "bowling", "golf", "golf", "golf")
 
 

@@ -23,6 +23,8 @@ from circuit_claims.models.sites import (
     resid_pre,
 )
 
+pytestmark = pytest.mark.machines
+
 FORTH = {attn_out(0): (36, 276), mlp_out(0): (27, 81), attn_out(1): (9, 27), mlp_out(1): (0, 273)}
 BACK = {attn_out(0): (-36, -276), mlp_out(0): (-27, -162), attn_out(1): (-9, -54), mlp_out(1): (0, -273)}
 

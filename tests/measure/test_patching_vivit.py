@@ -21,6 +21,8 @@ from circuit_claims.models.precision import in_bfloat16
 from circuit_claims.models.residual import CLS_ROW
 from circuit_claims.models.sites import Site, attn_out, mlp_out, resid_post
 
+pytestmark = pytest.mark.machines
+
 CONFIGS = st.fixed_dictionaries(
     {
         "num_hidden_layers": st.integers(1, 4),

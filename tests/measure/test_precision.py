@@ -19,6 +19,8 @@ from circuit_claims.measure.precision import agreement
 from circuit_claims.measure.runs import batch_plan
 from circuit_claims.models.precision import bfloat16_unit, in_bfloat16
 
+pytestmark = pytest.mark.machines
+
 
 @pytest.mark.parametrize(
     ("flags", "unit"),

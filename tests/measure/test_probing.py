@@ -16,6 +16,8 @@ from circuit_claims.measure.probing import cls_streams, coarse_pixels, token_spl
 from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.measure.sample import Sample, average
 
+pytestmark = pytest.mark.machines
+
 # What is measured ----------------------------------------------------------------------------------------
 
 

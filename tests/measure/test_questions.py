@@ -34,6 +34,8 @@ from circuit_claims.models.residual import run
 from circuit_claims.models.sites import attn_out, mlp_out
 from circuit_claims.models.source import ModelSource
 
+pytestmark = pytest.mark.machines
+
 Ask = Callable[..., Circuit]
 
 

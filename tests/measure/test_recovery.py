@@ -14,6 +14,8 @@ from circuit_claims.measure.errors import UndefinedRecovery
 from circuit_claims.measure.patching import norms_between
 from circuit_claims.measure.recovery import METRICS, Norms, cosine, distance, norm_ratio, projection
 
+pytestmark = pytest.mark.machines
+
 VECTORS = st.lists(st.floats(-1e3, 1e3, width=32), min_size=3, max_size=3).map(lambda x: torch.tensor([x]))
 
 

@@ -37,6 +37,8 @@ from circuit_claims.measure.separation import direction, outcome_kept
 from circuit_claims.models.residual import CLS_ROW, walk
 from circuit_claims.models.sites import attn_out
 
+pytestmark = pytest.mark.machines
+
 TOY = integer_toy()
 VIVIT_B = (16, 14, 14)
 GRIDS = st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 4))

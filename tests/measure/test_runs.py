@@ -16,6 +16,8 @@ from circuit_claims.measure.runs import clean_run, clean_walk
 from circuit_claims.measure.trace import delta_trace
 from circuit_claims.models.residual import ResidualModel, walk
 
+pytestmark = pytest.mark.machines
+
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> tuple[ResidualModel, list[int]]:

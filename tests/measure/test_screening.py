@@ -20,6 +20,8 @@ from circuit_claims.measure.screening import screen, screened_heads, screened_to
 from circuit_claims.models.residual import ResidualModel, walk
 from circuit_claims.models.sites import mlp_out
 
+pytestmark = pytest.mark.machines
+
 
 def projected(model: ResidualModel, donor: Any, recipient: Any, edits: Any = None) -> float:
     """The projection at the summary of an edited recipient's run, in the order of the definition."""

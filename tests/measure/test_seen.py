@@ -15,6 +15,8 @@ from circuit_claims.measure.seen import Seen
 from circuit_claims.models.load import load
 from circuit_claims.organisms.registry import resolve
 
+pytestmark = pytest.mark.machines
+
 CLIP = Path("a.mp4")
 FRAMES = np.random.default_rng(0).integers(0, 256, (48, 6, 8, 3), dtype=np.uint8)
 READ = FRAMES.__getitem__

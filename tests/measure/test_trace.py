@@ -12,6 +12,8 @@ from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.results import DeltaTrace
 from circuit_claims.measure.trace import delta_trace
 
+pytestmark = pytest.mark.machines
+
 
 def test_the_trace_of_the_integer_toy() -> None:
     """After block 0 the donor is (37,6) (38,6) (39,6) and the recipient (10,3) three times; the last streams

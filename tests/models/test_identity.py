@@ -15,6 +15,8 @@ from circuit_claims.models.load import ModelError, ModelSource, load
 from circuit_claims.models.residual import HookPoint, ResidualModel
 from circuit_claims.models.sites import Site, attn_out, mlp_out, resid_post
 
+pytestmark = pytest.mark.machines
+
 Clips = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 

@@ -12,9 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from circuit_claims.models.load import ModelError, ModelSource, load, parse_source
+from circuit_claims.models.architectures import KNOWN
+from circuit_claims.models.load import ARCHITECTURES, ModelError, ModelSource, load, parse_source
 from circuit_claims.models.residual import ResidualModel, run
 from circuit_claims.models.vivit import NEWER_NAMES
+
+pytestmark = pytest.mark.machines
 
 
 def logits(model: ResidualModel) -> torch.Tensor:
@@ -146,7 +149,10 @@ def test_a_file_that_was_cut_off_is_refused(checkpoint: Path) -> None:
     ("model_type", "said"),
     [
         ("vivits", "did you mean vivit"),
-        ("bert", "known architectures are vivit"),
+        (
+            "bert",
+            r"known architectures are vivit \(VivitForVideoClassification\); docs/how-to/architecture.md",
+        ),
         (None, "model_type is None"),
     ],
 )
@@ -157,6 +163,11 @@ def test_an_unknown_architecture_is_told_the_known_ones(
     (checkpoint / "config.json").write_text(json.dumps({**config, "model_type": model_type}))
     with pytest.raises(ModelError, match=said):
         load_folder(checkpoint)
+
+
+def test_what_is_known_before_loading_is_what_can_be_loaded() -> None:
+    assert KNOWN.keys() == ARCHITECTURES.keys()
+    assert {known.model for known in KNOWN.values()} == {one.model for one in ARCHITECTURES.values()}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"vivit"'])

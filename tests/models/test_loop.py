@@ -16,6 +16,8 @@ from circuit_claims.models.residual import CLS_ROW, canonical, run, walk
 from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post, resid_pre
 from circuit_claims.models.vivit import TABLES, vivit_residual
 
+pytestmark = pytest.mark.machines
+
 CONFIGS = st.fixed_dictionaries(
     {
         "num_hidden_layers": st.integers(1, 4),

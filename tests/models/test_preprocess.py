@@ -13,6 +13,8 @@ import torch
 
 from circuit_claims.models.load import ModelError, ModelSource, load, parse_source
 
+pytestmark = pytest.mark.machines
+
 # As google/vivit-b-16x2-kinetics400 has it, as far as we know: normalised once more after the offset.
 KINETICS = {
     "crop_size": {"height": 224, "width": 224},

@@ -14,6 +14,7 @@ from circuit_claims.models.processor import flags, instruction_set
         ("fpu avx avx2", {}, "AVX2"),
         ("fpu avx sse4_2", {}, "AVX"),
         ("fpu avx avx2", {"ATEN_CPU_CAPABILITY": "default"}, "AVX2, ATen held to default"),
+        ("fpu avx avx2", {"NPY_DISABLE_CPU_FEATURES": "X86_V4"}, "AVX2, numpy without X86_V4"),
         (
             "fpu avx avx2",
             {"MKL_ENABLE_INSTRUCTIONS": "SSE4_2", "ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": ""},

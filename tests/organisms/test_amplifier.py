@@ -22,6 +22,8 @@ from circuit_claims.organisms.edits import EDITS, edited_source
 from circuit_claims.organisms.evaluate import load
 from circuit_claims.organisms.registry import pairs_of, resolve
 
+pytestmark = pytest.mark.machines
+
 torch.set_num_threads(1)
 WIDTH = 16
 AMPLIFIERS = [name for name in EDITS if name.startswith("amplifier-")]

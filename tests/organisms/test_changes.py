@@ -9,6 +9,8 @@ from circuit_claims.organisms import changes
 from circuit_claims.organisms.changes import AGAIN, FINE, GROSS, best_mlp, write
 from circuit_claims.organisms.registry import resolve
 
+pytestmark = pytest.mark.machines
+
 BY_NAME = {change.name: change for change in (*GROSS, *FINE, AGAIN)}
 
 

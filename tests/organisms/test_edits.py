@@ -15,9 +15,12 @@ from circuit_claims.measure.patching import sweep
 from circuit_claims.measure.results import Apart
 from circuit_claims.measure.trace import delta_trace
 from circuit_claims.models.load import fingerprint, load
+from circuit_claims.models.residual import walk
 from circuit_claims.models.source import ModelError, ModelSource, parse_source
 from circuit_claims.organisms.edits import EDITS, edited_source, place
 from circuit_claims.organisms.registry import resolve
+
+pytestmark = pytest.mark.machines
 
 torch.set_num_threads(1)
 ALL = set(range(12))
@@ -75,13 +78,31 @@ def test_every_edit_is_tried_here_or_with_the_amplifiers() -> None:
 
 @edits
 def test_silenced_writes_recover_exactly_nothing_and_the_others_something(name: str) -> None:
-    found = sweep(load(edited_source(BASE, name)), *clips())
-    attn, mlp = SILENT[name]
+    """One state at a time goes through the recipient's own kernels, so that 0 is exact."""
+    found = sweep(load(edited_source(BASE, name)), *clips(), max_states=1)
     assert len(found.patches) == 24
     for site, patched in found.patches.items():
-        kind, _, layer = site.partition(".")
-        silenced = int(layer) in (attn if kind == "attn_out" else mlp)
-        assert (patched.norms["tokens"].d == 0.0) is silenced, site
+        assert (patched.norms["tokens"].d == 0.0) is silenced(name, site), site
+
+
+@edits
+def test_in_a_batch_silenced_writes_recover_nothing_within_rounding(name: str) -> None:
+    """A batch may sum in another order than the recipient's own run. Each of its writes rounds 18 terms (the
+    width, or as many hidden units, a bias, and the stream), each by half an epsilon, in either direction.
+    """
+    model = load(edited_source(BASE, name))
+    found = sweep(model, *clips())
+    with torch.inference_mode():
+        size = float(max(resid.norm() for _, resid in walk(model, clips()[1][None])))
+    rounding = (len(model.writes) * 18) ** 0.5 * torch.finfo(torch.float32).eps / 2 * size
+    for site, patched in found.patches.items():
+        assert (patched.norms["tokens"].d <= rounding) is silenced(name, site), site
+
+
+def silenced(name: str, site: str) -> bool:
+    attn, mlp = SILENT[name]
+    kind, _, layer = site.partition(".")
+    return int(layer) in (attn if kind == "attn_out" else mlp)
 
 
 @pytest.mark.parametrize("name", [name for name in SILENT if name not in PLACED])

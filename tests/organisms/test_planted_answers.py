@@ -22,6 +22,8 @@ from circuit_claims.organisms.encode import round_trip
 from circuit_claims.organisms.planted import PLANTED, Evidence, Planted, planted_source, scenes
 from circuit_claims.organisms.planted.circuit import LABELS
 
+pytestmark = pytest.mark.machines
+
 torch.set_num_threads(1)
 circuits = pytest.mark.parametrize("name", PLANTED)
 EXACT = {"abs": 1e-3, "rel": 0.01}

@@ -27,7 +27,8 @@ def test_a_run_that_had_to_back_off_says_so_and_so_does_one_that_reads_its_store
         assert "7 states in a batch, fewer than planned" in (on_models.reports / "latest.html").read_text()
         for entry in on_models.report["claims"]:
             for mine, other in zip(entry["measurements"], undisturbed[entry["key"]], strict=True):
-                assert abs(mine["value"] - other["value"]) <= 1e-5 * abs(other["value"]) + 1e-7
+                # A recovery rounds relative to the whole difference, which is 1, however small it is itself.
+                assert abs(mine["value"] - other["value"]) <= 1e-5 * max(1.0, abs(other["value"]))
     # A ViViT of 17 tokens has 30 states in a batch; what comes after the first pair begins with what fits.
     assert sorted({*tried}) == [7, 15, 30]
     assert (tried.count(30), tried.count(15)) == (1, 1)

@@ -114,17 +114,106 @@ def test_workers_refuse_in_the_same_words(on_models):
 
 
 def test_a_model_that_breaks_only_when_it_is_loaded_is_an_error_of_its_claims(on_models, tmp_path):
-    folder = tmp_path / "pickled"
+    folder = tmp_path / "cut"
     shutil.copytree(on_models.world.model, folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "model_type": "vivid"}))
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
     result = on_models.run(*on_models.options(folder))
     assert result.ret == 1
     entry = on_models.entry("growth")
     assert entry["verdict"] == "error"
-    assert "its model_type is 'vivid'" in entry["sentence"]
+    assert "cut does not load" in entry["sentence"]
     result.stdout.fnmatch_lines(["growth/reproduces: ERROR"])
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "image_size": 16,
+    "patch_size": 8,
+}
+VIDEOMAE = SMALL | {
+    "num_frames": 4,
+    "decoder_hidden_size": 16,
+    "decoder_num_hidden_layers": 1,
+    "decoder_num_attention_heads": 2,
+    "decoder_intermediate_size": 32,
+}
+ENCODER = {name: value for name, value in SMALL.items() if name != "patch_size"} | {"tubelet_size": [2, 8, 8]}
+
+
+def saved(folder, name, config, settings):
+    """A folder as `save_pretrained` of a class of transformers writes it: weights and configuration."""
+    import transformers
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    model = getattr(transformers, name)(getattr(transformers, config)(**settings))
+    model.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "settings", "model_type"),
+    [
+        ("VideoMAEForVideoClassification", "VideoMAEConfig", VIDEOMAE, "videomae"),
+        ("VideoMAEForPreTraining", "VideoMAEConfig", VIDEOMAE, "videomae"),
+        ("ViTForImageClassification", "ViTConfig", SMALL, "vit"),
+    ],
+)
+def test_another_architecture_is_one_error_before_any_clip_is_read(
+    on_models, tmp_path, name, config, settings, model_type
+):
+    folder = saved(tmp_path / "other", name, config, settings)
+    clips = shutil.copytree(on_models.world.pairs.parent, tmp_path / "clips")
+    for clip in clips.glob("*.mp4"):
+        clip.write_bytes(b"")  # a run that looked at one would say so
+    line = refused(on_models, f"--circuit-model={folder}", f"--circuit-pairs={clips / 'pairs.toml'}")
+    assert f"its model_type is '{model_type}' (saved from {name})" in line
+    assert "the known architectures are vivit (VivitForVideoClassification)" in line
+    assert line.endswith("; docs/how-to/architecture.md says how to describe another")
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({}, "its model_type is None, and the known architectures are vivit"),
+        ({"model_type": 7, "architectures": "all"}, "its model_type is 7, and"),
+        ({"model_type": ["vivit"]}, r"its model_type is \['vivit'\], and"),
+        ({"model_type": "vivid"}, r"its model_type is 'vivid'.*\(did you mean vivit\?\)"),
+        ([], "holds a list, not a JSON object"),
+    ],
+)
+def test_a_configuration_of_nonsense_is_one_error(on_models, tmp_path, config, said):
+    folder = shutil.copytree(on_models.world.model, tmp_path / "nonsense")
+    (folder / "config.json").write_text(json.dumps(config))
+    assert re.search(said, refused(on_models, *on_models.options(folder)))
+
+
+def test_a_model_that_was_only_pre_trained_is_one_error(on_models, tmp_path):
+    folder = saved(tmp_path / "encoder", "VivitModel", "VivitConfig", ENCODER)
+    line = refused(on_models, *on_models.options(folder))
+    assert "its weights have no classifier.weight" in line
+    assert line.endswith("; pass a checkpoint that was fine-tuned to classify videos")
+
+
+def test_weights_that_are_no_safetensors_are_one_error(on_models, tmp_path):
+    folder = shutil.copytree(on_models.world.model, tmp_path / "no-weights")
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1")
+    assert "model.safetensors is no safetensors file" in refused(on_models, *on_models.options(folder))
+
+
+def test_another_architecture_costs_no_heavy_import(on_models, tmp_path):
+    folder = shutil.copytree(on_models.world.model, tmp_path / "other")
+    (folder / "config.json").write_text(json.dumps({"model_type": "videomae"}))
+    on_models.folder.joinpath("conftest.py").write_text(TELLS_MODULES)
+    refused(on_models, *on_models.options(folder), run=on_models.spawn)
+    imported = set((on_models.pytester.path / "modules.txt").read_text().split())
+    assert imported & HEAVY == set()
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

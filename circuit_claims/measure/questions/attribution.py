@@ -35,7 +35,7 @@ class AttributionQuestions(Questions):
     """One logit of the success clip, shared out: the pair's label, or the top label where it has none."""
 
     def attribution_gap(self) -> Sample:
-        """What the shares of a logit miss of it, in logits: the worse clip of every pair of the set."""
+        """What the shares of a logit miss of it, relative to their sizes: the worse clip of every pair."""
         found = []
         for pairs in ("outcome", "noise", "other-clip"):
             with suppress(NotApplicable):
@@ -52,10 +52,10 @@ class AttributionQuestions(Questions):
     def _gap(self, pairs: str) -> Sample:
         clips = self._clips(pairs=pairs)
         return self._sample(
-            "gap between a logit and the sum of its shares",
-            "logits",
+            "gap between a logit and the sum of its shares, relative to their sizes",
+            "fraction",
             pairs,
-            lambda pair: max(abs(clip["attribution"]["gap"]) for clip in clips[pair.name].values()),
+            lambda pair: max(_relative_gap(clip["attribution"]) for clip in clips[pair.name].values()),
             {"attribution": "every write, head and bias, the final norm's scale frozen", "pairs": "all"},
         )
 
@@ -330,6 +330,12 @@ def defined(value: Array | float | None) -> float:
     if value is None or np.isnan(value):
         raise UndefinedRecovery("there is nothing under the map or the mask (0/0)")
     return float(value)
+
+
+def _relative_gap(attribution: Mapping[str, Any]) -> float:
+    if not attribution["size"]:
+        raise UndefinedRecovery("every share is 0 (0/0)")
+    return abs(float(attribution["gap"])) / float(attribution["size"])
 
 
 def _above_the_mean(attribution: Mapping[str, Any]) -> Array:

@@ -31,10 +31,11 @@ INERT = "inert readout: all but one of these tokens reach no logit, and the metr
 RANDOM_SEEDS = (101, 102, 103, 104, 105)
 """Seeds of the random weights that a claim is contrasted with."""
 WINDOWS = (-6, -4, -2, 2, 4, 6)
-"""Source frames by which both clips' windows are moved, together, for the jitter control."""
+"""By how much both clips' windows are moved, together, for the jitter control: source frames or, of windows
+by time, half steps (`Sampling.shifted`)."""
 
 JITTER = (-2, 2)
-"""Source frames by which they are moved to see how much a value depends on the window."""
+"""By how much they are moved to see how much a value depends on the window."""
 DEPTH = 12
 """Layers of the paper's model, by which it names them."""
 
@@ -167,7 +168,7 @@ class Questions:
         return combine(f"change of {own.name} with the window", [steps], lambda values: values[0])
 
     def _moved(self, by: int) -> Self:
-        """The same questions of both clips' windows moved by `by` source frames."""
+        """The same questions of both clips' windows moved by `by` units of jitter."""
         if by not in self._shifted:
             _ = self.facts  # known of the model already, and the same in every window
             self._shifted[by] = type(self)(self._assay.shifted(by), control=True)

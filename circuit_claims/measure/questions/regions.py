@@ -105,7 +105,7 @@ class RegionQuestions(Questions):
             changes = [_other_window(here, one) for one in there]
             return sum(changes) / len(changes)
 
-        told = f"{len(JITTER)}, moved by {' and '.join(map(str, JITTER))} source frames"
+        told = f"{len(JITTER)}, moved by {self._assay.pairs.shift_in_words(*JITTER)}"
         return self._sample(
             f"change of the {clip} clip's margin with the window",
             "fraction",
