@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PAPER = "paper"
 """The record's name for claims that need no model: arithmetic on the published tables."""
-NOTED = ("torch", "transformers", "decord2", "numpy")
+NOTED = ("torch", "transformers", "decord2", "av", "numpy")
 """Packages that a record notes: numbers come from them."""
 SHORT_HASH = 16
 """Digits of a hash that a record notes."""

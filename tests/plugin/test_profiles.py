@@ -71,7 +71,7 @@ def test_a_changed_model_fails_the_profile_and_names_what_moved(smoked):
     result.stdout.fnmatch_lines(
         [
             "changed/tiny: * recorded estimates moved with these weights, * beyond *",
-            "  attn/reproduces layer=*: *, now *; * points [[]*, *[]] n=2, tolerance *",
+            "  attn/reproduces layer=*: *, now *; * points [[]*, *] n=2, each by * points, tolerance *",
         ]
     )
 
