@@ -70,10 +70,12 @@ class Setting:
         return ""
 
 
-def _held(name: str, words: str, *, needs: str = "", **variables: str) -> Setting:
+def _held(
+    name: str, words: str, *, needs: str = "", parts: tuple[str, ...] = (*PARTS, "marked"), **variables: str
+) -> Setting:
     """Libraries held to an instruction set that the widest processors exceed."""
     above = "avx512f" if needs else "avx"
-    return Setting(name, words, variables, needs=(needs,) if needs else (), same_without=above)
+    return Setting(name, words, variables, parts=parts, needs=(needs,) if needs else (), same_without=above)
 
 
 def _on_smoke(name: str, words: str, *options: str) -> Setting:
@@ -97,8 +99,8 @@ SETTINGS = (
             needs=("avx512f",)),
     _held("mkl-sse42", "MKL held to SSE4.2", **{MKL: "SSE4_2"}),
     _held("mkl-avx2", "MKL held to AVX2", needs="avx2", **{MKL: "AVX2"}),
-    _held("numpy-sse", "numpy and OpenBLAS held to SSE", **NUMPY_SSE),
-    _held("numpy-avx2", "numpy and OpenBLAS held to AVX2", needs="avx2", **NUMPY_AVX2),
+    _held("numpy-sse", "numpy and OpenBLAS held to SSE", parts=("smoke",), **NUMPY_SSE),
+    _held("numpy-avx2", "numpy and OpenBLAS held to AVX2", needs="avx2", parts=("smoke",), **NUMPY_AVX2),
     Setting("threads-2", "two threads, in one process", {"OMP_NUM_THREADS": "2"},
             ("--circuit-threads", "2", "-n", "0")),
     Setting("precision-auto", "bfloat16, where the first pair allows it", {}, ("--circuit-precision", "auto"),

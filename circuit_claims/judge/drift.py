@@ -139,7 +139,8 @@ def compare(
         return Comparison(Drift.UNRECORDED)
     residue = claim.kind is Kind.EXACT and not standing.arithmetic
     same = verdict.outcome is entry.verdict
-    if residue or entry.estimate is None:
+    of_parts = claim.quantifier is not None and evidence is None  # each of which is compared itself
+    if residue or entry.estimate is None or (same and of_parts):
         return _said(entry, verdict) if same else _flipped(entry, verdict, "")
     if standing.weights is Weights.OTHER:
         return _with_other_weights(entry, verdict, standing.guard, evidence, recorded)
@@ -176,8 +177,8 @@ def _with_other_weights(
             return _borderline(entry, verdict)
         return _flipped(entry, verdict, "")
     move = None if evidence is None else paired_move(evidence, recorded or {})
-    if evidence is None or (move is not None and not move.beyond(tolerance)):
-        return _said(entry, verdict, move)  # a claim of several parts: each of them is compared itself
+    if move is not None and not move.beyond(tolerance):
+        return _said(entry, verdict, move)
     if move is None and near:
         return _said(entry, verdict)
     if guard is Guard.VERDICT:
@@ -219,7 +220,7 @@ def _tolerance(entry: Entry, evidence: Evidence | None, standing: Standing) -> f
         return max(declared, elsewhere_tolerance(unit or "fraction", entry.estimate))
     if standing.weights is Weights.UNKNOWN or not unit:
         return declared
-    return numeric_tolerance(unit, entry.estimate)
+    return numeric_tolerance(unit, entry.estimate, evidence.values if evidence is not None else ())
 
 
 def _said(entry: Entry, verdict: Verdict, move: Move | None = None) -> Comparison:

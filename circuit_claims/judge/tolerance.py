@@ -6,8 +6,11 @@ docs/machines.md). With other weights numbers move by nature, and what matters i
 or device is no rounding: its tolerance is wider than both.
 """
 
+from collections.abc import Sequence
+
 SPREAD = {"fraction": 2e-5, "ratio": 2e-5, "log ratio": 2e-5, "correlation": 1e-5, "count": 0.0, "bool": 0.0}
-"""The largest difference of an estimate between two environments, by unit; of a ratio, relative to it."""
+"""No less than the largest difference of an estimate that was measured between two environments, by unit; of
+a ratio, and of a number above 1, relative to it (docs/machines.md has each)."""
 MARGIN = 8.0
 """How many measured spreads a tolerance has to be wide, at least."""
 DECLARED = {
@@ -30,12 +33,15 @@ BEFORE_UNITS = {"fraction": 0.005, "log ratio": 0.01, "count": 0.0, "ratio": 0.0
 """The defaults of records that name no units: an update drops them, and keeps what a person wrote."""
 
 
-def numeric_tolerance(unit: str, estimate: float | None) -> float:
+def numeric_tolerance(unit: str, estimate: float | None, values: Sequence[float] = ()) -> float:
     """How far an estimate may move with the same weights: eight measured spreads, in the estimate's unit.
 
-    A unit that has no measured spread is held as a ratio is.
+    Rounding is relative to the numbers that are summed: where the `values` of the pairs are known, a mean
+    near zero is held at their size. A unit that has no measured spread is held as a ratio is.
     """
-    return _scaled(unit, MARGIN * SPREAD.get(unit, SPREAD["ratio"]), estimate)
+    size = max(abs(estimate or 0.0), sum(map(abs, values)) / len(values) if values else 0.0)
+    share = MARGIN * SPREAD.get(unit, SPREAD["ratio"])
+    return share * (max(1.0, size) if unit in DECLARED and unit != "ratio" else size)
 
 
 def declared_tolerance(unit: str, estimate: float | None) -> float:

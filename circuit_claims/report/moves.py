@@ -51,7 +51,8 @@ def moves(report: Mapping[str, Any], model: str) -> tuple[list[Moved], int]:
             if move is None:
                 continue
             compared += 1
-            if move["largest"] > numeric_tolerance(measured["unit"], record["estimate"]):
+            values = list(measured["by_pair"].values())
+            if move["largest"] > numeric_tolerance(measured["unit"], record["estimate"], values):
                 found.append(_moved(entry["key"], measured, record))
     return sorted(found, key=lambda one: (not one.failed, -one.size)), compared
 

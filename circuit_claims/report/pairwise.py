@@ -67,7 +67,7 @@ def _paired(was: Measured, now: Measured, report: Report, level: float) -> Pairw
     unit = now["unit"]
     ends = [wording.difference(end, unit).removesuffix(" points") for end in (shown.low, shown.high)]
     words = f"{wording.difference(shown.mean, unit)} [{ends[0]}, {ends[1]}] n={shown.n}"
-    return Pairwise(words, sure.shifted(numeric_tolerance(unit, was["value"])))
+    return Pairwise(words, sure.shifted(numeric_tolerance(unit, was["value"], list(was["by_pair"].values()))))
 
 
 def _units(measured: Measured, report: Report) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:

@@ -209,8 +209,11 @@ def test_without_recorded_values_estimates_are_compared(now, drift):
 
 def test_a_claim_of_several_parts_is_compared_by_its_verdict_and_its_parts_by_their_moves():
     each = a_claim(each="layer")
-    assert compare(entry(), each, judged(REFUTED, 0.9), OTHER).drift is Drift.AS_RECORDED
-    assert compare(entry(), each, judged(SUPPORTED, 0.9), OTHER).drift is Drift.FLIPPED
+    for standing in (SAME, OTHER, BY_HAND):
+        assert compare(entry(), each, judged(REFUTED, 0.9), standing).drift is Drift.AS_RECORDED
+        assert compare(entry(), each, judged(SUPPORTED, 0.9), standing).drift is Drift.FLIPPED
+    near = compare(entry(), each, judged(SUPPORTED, 0.5, 0.52), SAME)
+    assert near.drift is Drift.BORDERLINE
 
 
 def test_a_move_is_taken_over_the_pairs_that_both_have():
@@ -262,6 +265,15 @@ def test_a_numeric_tolerance_is_eight_spreads_and_within_the_declared_one(unit):
     spread = tolerance.SPREAD.get(unit, tolerance.SPREAD["ratio"])
     assert numeric_tolerance(unit, 1.0) == pytest.approx(8 * spread)
     assert numeric_tolerance(unit, 1.0) <= declared_tolerance(unit, 1.0)
+
+
+def test_rounding_is_relative_to_the_numbers_that_were_summed():
+    """A mean of logits near zero has the rounding of the logits, and a share of 40 that of 40."""
+    assert numeric_tolerance("logits", 1e-6) == pytest.approx(1.6e-10)
+    assert numeric_tolerance("logits", 1e-6, (2.0, -2.0)) == pytest.approx(8 * 2e-5 * 2.0)
+    assert numeric_tolerance("fraction", 0.01, (0.5, -0.48)) == pytest.approx(8 * 2e-5)
+    assert numeric_tolerance("fraction", 40.0) == pytest.approx(8 * 2e-5 * 40.0)
+    assert numeric_tolerance("count", 7.0) == 0.0
 
 
 def test_the_words_for_drift_that_reports_print():
