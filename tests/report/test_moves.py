@@ -83,5 +83,7 @@ def test_the_page_and_the_summary_have_the_table():
     assert "<strong>exceeded</strong>" in page
     assert "## Moves of organism" in text
     assert "2 points" in text
-    still = a_report(*[0.0] * 5)
-    assert "<strong>exceeded</strong>" not in render(still)
+    assert "<details><summary>1 estimate that moved within its tolerance" not in page
+    within = render(a_report(*[0.001] * 5))
+    assert "<strong>exceeded</strong>" not in within
+    assert "<details><summary>1 estimate that moved within its tolerance" in within
