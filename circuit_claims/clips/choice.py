@@ -81,12 +81,15 @@ RULES = (
 """The first rule that holds says why PyAV reads the clip. `docs/how-to/pairs.md` has the same table."""
 NO_FRAME = "some of its packets show no frame"
 """Found where frames are counted: PyAV reads it too."""
+ENDED = "decord ended its process on it"
+"""Found by the parent, which asks again without it."""
 
 
-def look(path: str, tell: Tell) -> Timeline:
-    """Walk a clip, and choose its decoder. Raises RefusedError where it cannot be read."""
+def look(path: str, tell: Tell, decord: bool = True) -> Timeline:
+    """Walk a clip, and choose its decoder; without `decord` it is PyAV. Raises RefusedError for no clip."""
     found = walk(path, tell)
-    why = next((rule.words for rule in RULES if rule.holds(found)), "")
+    rules = RULES if decord else (*RULES[:-1], Rule("ended", lambda _: True, ENDED))
+    why = next((rule.words for rule in rules if rule.holds(found)), "")
     times = found.times
     if _has_to_be_counted(found):
         times = shown_times(path, found.rate, tell)

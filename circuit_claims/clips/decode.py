@@ -83,9 +83,7 @@ class Decoder:
         Raises ClipError where it cannot be read.
         """
         with self._one_clip(Path(path)):
-            answer, timeline = self._begin(Path(path), ())
-            answer.expect(END, Path(path))
-        return timeline
+            return self._read(Path(path), ())[1]
 
     def decode(self, path: str | Path, indices: Sequence[int] | None = None) -> Clip:
         """Return the frames of the clip at ``path`` that are asked for, in that order (None: all of them).
@@ -100,13 +98,8 @@ class Decoder:
         if wanted and wanted[0] < 0:
             raise ValueError(f"frames are counted from 0; {wanted[0]} was asked for")
         with self._one_clip(path):
-            answer, timeline = self._begin(path, wanted)
-            wanted = tuple(range(timeline.n_frames)) if wanted is None else wanted
-            frames = np.empty((len(wanted), timeline.height, timeline.width, 3), dtype=np.uint8)
-            for frame in frames:
-                answer.frame(path, frame)
-            other = answer.expect(END, path)
-            timeline = timeline_of(other) if other else timeline
+            frames, timeline = self._read(path, wanted)
+        wanted = tuple(range(timeline.n_frames)) if wanted is None else wanted
         asked = wanted if indices is None else tuple(int(index) for index in indices)
         if asked != wanted:
             frames = frames[np.searchsorted(wanted, asked)]
@@ -122,12 +115,22 @@ class Decoder:
 
         path = Path(path)
         with self._one_clip(path):
-            answer, timeline = self._begin(path, None)
-            for _ in range(timeline.n_frames):
-                frame = np.empty((timeline.height, timeline.width, 3), dtype=np.uint8)
-                answer.frame(path, frame)
-                yield frame
-            answer.expect(END, path)
+            shown = 0
+            for decord in (True, False):
+                try:
+                    answer, timeline = self._begin(path, None, decord)
+                    for number in range(timeline.n_frames):
+                        frame = np.empty((timeline.height, timeline.width, 3), dtype=np.uint8)
+                        answer.frame(path, frame)
+                        if number >= shown:  # otherwise it was shown before decord ended its process
+                            shown += 1
+                            yield frame
+                    answer.expect(END, path)
+                    return
+                except EOFError:
+                    if not decord:
+                        raise
+                    self._stop()
 
     def close(self) -> None:
         """End the process; a later `decode` starts another."""
@@ -168,9 +171,29 @@ class Decoder:
             finally:
                 self._reader = None
 
-    def _begin(self, path: Path, indices: tuple[int, ...] | None) -> "tuple[Answer, Timeline]":
+    def _read(
+        self, path: Path, indices: tuple[int, ...] | None, decord: bool = True
+    ) -> "tuple[NDArray[np.uint8], Timeline]":
+        """Read frames in order, by PyAV alone where the process ends with decord. Raises EOFError."""
+        import numpy as np
+
+        try:
+            answer, timeline = self._begin(path, indices, decord)
+            count = timeline.n_frames if indices is None else len(indices)
+            frames = np.empty((count, timeline.height, timeline.width, 3), dtype=np.uint8)
+            for frame in frames:
+                answer.frame(path, frame)
+            other = answer.expect(END, path)
+            return frames, timeline_of(other) if other else timeline
+        except EOFError:
+            if not decord:
+                raise
+            self._stop()
+            return self._read(path, indices, decord=False)
+
+    def _begin(self, path: Path, indices: tuple[int, ...] | None, decord: bool) -> "tuple[Answer, Timeline]":
         """Send one request and read its answer up to the frames."""
-        request = Request(os.path.abspath(path), indices)  # noqa: PTH100 - links stay links
+        request = Request(os.path.abspath(path), indices, decord)  # noqa: PTH100 - links stay links
         if self._alive():
             with contextlib.suppress(EOFError):  # killed while it was idle: no fault of this clip
                 return self._asked(path, request)

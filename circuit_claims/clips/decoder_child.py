@@ -57,7 +57,8 @@ class Reading:
         try:
             self._told = time.monotonic()
             stamp = _stamp(request.path)
-            timeline = self._known.get(stamp) or look(request.path, self._tell)
+            known = self._known.get(stamp) if request.decord else None
+            timeline = known or look(request.path, self._tell, request.decord)
             self._keep(stamp, timeline)
             wanted = range(timeline.n_frames) if request.indices is None else request.indices
             if wanted and wanted[-1] >= timeline.n_frames:

@@ -1,7 +1,7 @@
 """What the decoder's two processes say to each other, over a pair of pipes.
 
-A request is a line of JSON: the absolute path of a clip, and which of its frames are wanted. An answer is a
-sequence of messages, each a kind, a length and so many bytes:
+A request is a line of JSON: the absolute path of a clip, which of its frames are wanted, and whether decord
+may read it. An answer is a sequence of messages, each a kind, a length and so many bytes:
 
     ready      the libraries are loaded
     progress   nothing yet, but packets are being walked or frames skipped
@@ -31,16 +31,18 @@ class Request:
     """Absolute: `x:y.mp4` would be a protocol otherwise."""
     indices: tuple[int, ...] | None
     """The frames that are wanted, ascending, each once; None for all of them, none for the timeline alone."""
+    decord: bool = True
+    """Whether decord may read it: not where it ended an earlier process."""
 
     def line(self) -> bytes:
         """Return the request as it is sent."""
-        return json.dumps([self.path, self.indices]).encode() + b"\n"
+        return json.dumps([self.path, self.indices, self.decord]).encode() + b"\n"
 
 
 def request_of(line: bytes) -> Request:
     """Read a request's line."""
-    path, indices = json.loads(line)
-    return Request(path, None if indices is None else tuple(indices))
+    path, indices, decord = json.loads(line)
+    return Request(path, None if indices is None else tuple(indices), decord)
 
 
 def timeline_bytes(timeline: Timeline) -> bytes:

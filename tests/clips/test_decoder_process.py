@@ -115,11 +115,33 @@ def test_native_loop(decoder: Decoder, ramp: Path, fake_decord: Callable[..., No
     assert time.monotonic() - started < 10
 
 
-def test_crash(decoder: Decoder, ramp: Path, fake_decord: Callable[..., None]) -> None:
-    fake_decord("os.kill(os.getpid(), 11)")
-    for _ in range(2):
-        with pytest.raises(ClipError, match=r"ended the decoder's process \(SIGSEGV\)"):
-            decoder.decode(ramp)
+@pytest.mark.parametrize("after", [0, 10])
+def test_where_decord_ends_the_process_pyav_takes_over(
+    decoder: Decoder, ramp: Path, fake_decord: Callable[..., None], after: int
+) -> None:
+    """In its check of the first frames, and in the middle of a clip; the frames are the same."""
+    fake_decord("os.kill(os.getpid(), 11)", after=after)
+    clip = decoder.decode(ramp)
+    np.testing.assert_array_equal(clip.frames, reference(ramp))
+    assert clip.timeline.decoder == f"av {av.__version__}"
+    assert clip.timeline.why == "decord ended its process on it"
+    np.testing.assert_array_equal(np.stack(list(decoder.stream(ramp))), reference(ramp))
+
+
+def test_a_process_that_ends_without_decord_too_is_an_error(
+    decoder: Decoder, ramp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyAV dies in the walk of the packets."""
+    real = Path(av.__file__).parents[1]
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        f"sys.path.append({str(real)!r})\n"
+        "import av\n"
+        "av.open = lambda *a, **k: os.kill(os.getpid(), 11)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ClipError, match=r"ended the decoder's process \(SIGSEGV\); re-encode it"):
+        decoder.decode(ramp)
 
 
 @pytest.mark.parametrize(
