@@ -5,10 +5,11 @@ plain data; the claim's verdict is computed from all its parts, once, and held a
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from circuit_claims.judge.claim import Claim, Evidence, Kind, Outcome, Quantifier, Verdict
+from circuit_claims.judge.counted import counted
 from circuit_claims.judge.drift import Comparison, Drift, Held
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.quantify import quantify
@@ -102,9 +103,23 @@ def settle(planned: Iterable[Planned], results: Iterable[Result], held: Mapping[
         comparison = NO_RECORD
         if model in held and verdict.outcome not in (Outcome.INCOMPLETE, Outcome.ERROR):
             alone = order[0].evidence if order and items[0].claim.quantifier is None else None
-            comparison = held[model].against(items[0].claim, "", verdict, alone)
+            comparison = _with_parts(held[model].against(items[0].claim, "", verdict, alone), verdict, order)
         findings.append(Finding(items[0].claim, model, verdict, comparison, tuple(order), items[0].parts))
     return findings
+
+
+def _with_parts(whole: Comparison, verdict: Verdict, parts: Sequence[Result]) -> Comparison:
+    """The comparison of a claim whose verdict is as recorded, where parts of it are not."""
+    apart = [part for part in parts if part.comparison.drift in (Drift.MOVED, Drift.FLIPPED)]
+    if whole.drift is not Drift.AS_RECORDED or not apart:
+        return whole
+    first = apart[0]
+    if not first.planned.part:
+        return first.comparison
+    differ = "differs" if len(apart) == 1 else "differ"
+    told = f"{len(apart)} of {counted(len(parts), 'part')} {differ}: {first.planned.part}"
+    sentence = f"{verdict.outcome}, as recorded, but {told}: {first.comparison.sentence}"
+    return replace(whole, drift=Drift.MOVED, sentence=sentence)
 
 
 def _verdict(claim: Claim, results: Sequence[Result], expected: int) -> Verdict:

@@ -1,6 +1,7 @@
 """The book of a run: what pytest shows, what claims come to, how the process ends, and how results travel."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from claims_by_hand import (
@@ -164,6 +165,20 @@ def test_a_claim_is_held_against_its_own_entry_and_not_its_parts():
     (found,) = settled(results, {"organism": a_record(entries)})
     assert found.comparison.drift is AS_RECORDED
     assert found.comparison.entry == entries["mlp-42/reproduces", ""]
+
+
+def test_a_claim_says_which_of_its_parts_differ_from_the_record():
+    results = [part(EACH, 4, 3), part(EACH, 5, 3), part(EACH, 6, 3)]
+    moved = Comparison(MOVED, "the estimate moved")
+    results = [replace(r, comparison=moved) if r.planned.part != "layer=4" else r for r in results]
+    recorded = {("mlp-42/reproduces", ""): Entry(Outcome.SUPPORTED)}
+    (found,) = settled(results, {"organism": a_record(recorded)})
+    assert found.comparison.drift is MOVED
+    assert found.comparison.sentence == (
+        "supported, as recorded, but 2 of 3 parts differ: layer=5: the estimate moved"
+    )
+    (same,) = settled([part(EACH, 4, 1)], {"organism": a_record(recorded)})
+    assert same.comparison.drift is AS_RECORDED
 
 
 @pytest.mark.parametrize("lost", ["incomplete", "error"])
