@@ -8,7 +8,7 @@ or device is no rounding: its tolerance is wider than both.
 
 from collections.abc import Sequence
 
-SPREAD = {"fraction": 2e-5, "ratio": 2e-5, "log ratio": 2e-5, "correlation": 1e-5, "count": 0.0, "bool": 0.0}
+SPREAD = {"fraction": 3e-5, "ratio": 3e-5, "log ratio": 3e-5, "correlation": 1e-5, "count": 0.0, "bool": 0.0}
 """No less than the largest difference of an estimate that was measured between two environments, by unit; of
 a ratio, and of a number above 1, relative to it (docs/machines.md has each)."""
 MARGIN = 8.0

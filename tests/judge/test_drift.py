@@ -269,10 +269,11 @@ def test_a_numeric_tolerance_is_eight_spreads_and_within_the_declared_one(unit):
 
 def test_rounding_is_relative_to_the_numbers_that_were_summed():
     """A mean of logits near zero has the rounding of the logits, and a share of 40 that of 40."""
-    assert numeric_tolerance("logits", 1e-6) == pytest.approx(1.6e-10)
-    assert numeric_tolerance("logits", 1e-6, (2.0, -2.0)) == pytest.approx(8 * 2e-5 * 2.0)
-    assert numeric_tolerance("fraction", 0.01, (0.5, -0.48)) == pytest.approx(8 * 2e-5)
-    assert numeric_tolerance("fraction", 40.0) == pytest.approx(8 * 2e-5 * 40.0)
+    share = 8 * tolerance.SPREAD["ratio"]
+    assert numeric_tolerance("logits", 1e-6) == pytest.approx(share * 1e-6)
+    assert numeric_tolerance("logits", 1e-6, (2.0, -2.0)) == pytest.approx(share * 2.0)
+    assert numeric_tolerance("fraction", 0.01, (0.5, -0.48)) == pytest.approx(share)
+    assert numeric_tolerance("fraction", 40.0) == pytest.approx(share * 40.0)
     assert numeric_tolerance("count", 7.0) == 0.0
 
 
