@@ -1,4 +1,4 @@
-"""The embedded model as other people's machines compute it: do tests and verdicts hang on the processor?
+"""The embedded model on the machines of others: do tests and verdicts depend on the processor?
 
     python benchmarks/machines.py build/machines docs/machines.md [--only NAME,...] [--parts tests,smoke,full]
 

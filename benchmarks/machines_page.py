@@ -30,11 +30,11 @@ WORDS = {
 HEAD = """\
 # On other machines
 
-Which code ATen, oneDNN, MKL and numpy run hangs on the processor, and sums in another order round
-otherwise. `make machines` holds each of them to older instruction sets, changes threads, processes and batch
-plans, and runs the fast tests, the smoke profile and the full claims under every such setting, in processes
-and with a store of its own. It fails where a test fails, a verdict is not the native one's, a run of claims
-does not end as its record says, or a tolerance has too little room.
+ATen, oneDNN, MKL and numpy choose their code by the processor, and sums in another order round
+differently. `make machines` holds each of them to older instruction sets, changes threads, processes and
+batch plans, and runs the fast tests, the smoke profile and the full claims under every such setting, in
+processes and with a store of its own. It fails where a test fails, a verdict is not the native one's, a run
+of claims does not end as its record says, or a tolerance has too little room.
 """
 SPREADS = """\
 ## How far numbers lie apart
