@@ -47,6 +47,7 @@ AND_ATTENTION = (*CORE, "claims/test_7_attention.py")
 CLS attends does not."""
 ALL = ("claims",)
 SMOKE = ("--circuit-profile", "smoke")
+UNCHANGED = Change("unchanged", "as it is")
 SAME_DIGITS = 5e-6
 """The record and the report keep six significant digits."""
 
@@ -71,7 +72,7 @@ class Case:
 
 def _harmless() -> Iterator[Case]:
     """Each in a store of its own: the same model, measured anew."""
-    unchanged = Change("unchanged", "as it is")
+    unchanged = UNCHANGED
     threads, memory = ("--circuit-threads", "2"), "--circuit-memory"
     shuffled = ("-p", "shuffled_order", "--shuffle-seed")
     for name, words, change, options in (
@@ -104,12 +105,12 @@ NOTICED = ("head-10-8-zero", "noise-1")
 """Of those: small ones that a run has to say something of, whether or not it fails."""
 ENVIRONMENT = (
     Case("wrong-head", "a head's patch takes the slice of the head before it",
-         Change("unchanged", "as it is"), (*SMOKE, "-p", "wrong_head"), ALL, "wrong-head/store"),
+         UNCHANGED, (*SMOKE, "-p", "wrong_head"), ALL, "wrong-head/store"),
 )  # fmt: skip
 """The same weights, measured wrongly: each must be caught, as a changed environment."""
 HARMLESS = tuple(_harmless())
 ELSEWHERE = (
-    Case("in-bfloat16", "computed in bfloat16", Change("unchanged", "as it is"),
+    Case("in-bfloat16", "computed in bfloat16", UNCHANGED,
          (*SMOKE, "--circuit-precision", "bfloat16"), ALL),
 )  # fmt: skip
 GROUPS = {
@@ -132,7 +133,8 @@ def judge(case: Case, folder: Path, *words: str, record: Path) -> dict[str, Any]
     here = (folder / case.name).resolve()
     report = here / "reports" / "latest.json"
     if not _whole(report):
-        model = write(case.change, here / BASE)
+        # The embedded model itself, where nothing is changed: saved again it is other weights, by its hash.
+        model = BASE if case.change == UNCHANGED else write(case.change, here / BASE)
         clips = manifest(case.change, here / "clips")
         command = [
             *(sys.executable, "-m", "pytest", *case.files, "-q", "--tb=no", "-p", "no:cacheprovider"),
