@@ -68,14 +68,14 @@ def sentence(found: list[Moved], compared: int) -> str:
 
 def _moved(key: str, measured: Mapping[str, Any], record: Mapping[str, Any]) -> Moved:
     unit, move, tolerance = measured["unit"], record["move"], record["tolerance"] or 0.0
-    ends = [wording.difference(end, unit).removesuffix(" points") for end in move["ci"]]
-    mean = wording.difference(move["value"], unit)
+    low, high = move["ci"]
+    apart = wording.interval(move["value"], low, high, unit)
     size = wording.difference(move["size"], unit).lstrip("+")
     return Moved(
         name=f"{key} {measured['part']}".rstrip(),
         recorded=wording.number(record["estimate"], unit),
         now=wording.number(measured["value"], unit),
-        difference=f"{mean} [{ends[0]}, {ends[1]}] n={move['n']}, each by {size}",
+        difference=f"{apart} n={move['n']}, each by {size}",
         tolerance=wording.difference(tolerance, unit).lstrip("+"),
         failed=record["drift"] == "moved",
         size=move["size"] / tolerance if tolerance else move["size"],

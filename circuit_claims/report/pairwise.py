@@ -65,8 +65,7 @@ def _paired(was: Measured, now: Measured, report: Report, level: float) -> Pairw
     if shown is None or sure is None:
         return None
     unit = now["unit"]
-    ends = [wording.difference(end, unit).removesuffix(" points") for end in (shown.low, shown.high)]
-    words = f"{wording.difference(shown.mean, unit)} [{ends[0]}, {ends[1]}] n={shown.n}"
+    words = f"{wording.interval(shown.mean, shown.low, shown.high, unit)} n={shown.n}"
     return Pairwise(words, sure.shifted(numeric_tolerance(unit, was["value"], list(was["by_pair"].values()))))
 
 

@@ -156,9 +156,13 @@ def parts(entry: Entry) -> list[tuple[Mapping[str, Any], Mapping[str, Any] | Non
 
 
 def contrast(control: Mapping[str, Any], unit: str) -> str:
-    """``+2.1 points [+1.8, +2.4]``: the claim's number minus a control's, with its interval."""
-    low, high = control["low"], control["high"]
-    estimate = difference(control["estimate"], unit)
+    """The claim's number minus a control's, with its interval."""
+    return interval(control["estimate"], control["low"], control["high"], unit)
+
+
+def interval(value: float | None, low: float | None, high: float | None, unit: str) -> str:
+    """``+2.1 points [+1.8, +2.4]``: a difference with its interval."""
+    estimate = difference(value, unit)
     if low is None or high is None:
         return f"{estimate} [unbounded]"
     ends = [difference(end, unit).removesuffix(" points") for end in (low, high)]
