@@ -19,7 +19,7 @@ from circuit_claims.models.load import load
 from circuit_claims.models.residual import ResidualModel, run
 from circuit_claims.models.sites import attn_out, mlp_out
 from circuit_claims.organisms.encode import round_trip
-from circuit_claims.organisms.planted import PLANTED, Evidence, Planted, planted_source, scenes
+from circuit_claims.organisms.planted import PLANTED, Evidence, Planted, planted_source, scenes, sights
 from circuit_claims.organisms.planted.circuit import LABELS
 
 pytestmark = pytest.mark.machines
@@ -37,14 +37,18 @@ def model_of(name: str) -> ResidualModel:
 
 
 @cache
-def clip(scene: scenes.Scene) -> Tensor:
+def clip(scene: scenes.Scene | sights.Sight) -> Tensor:
     """The window of a clip as its model reads it, through the codec: `[frame, 3, 64, 64]`."""
-    frames = round_trip(scenes.draw(scene), scenes.FPS, scenes.QP)
+    drawn = sights.draw(scene) if isinstance(scene, sights.Sight) else scenes.draw(scene)
+    frames = round_trip(drawn, scenes.FPS, scenes.QP)
     window = range(scenes.START, scenes.START + scenes.WINDOW * scenes.STRIDE, scenes.STRIDE)
     return model_of("composes-3").preprocess(frames[list(window)])
 
 
 def pair(circuit: Planted, seed: int) -> tuple[Tensor, Tensor]:
+    if circuit.evidence is Evidence.OBJECT:
+        sight = sights.Sight(seed, "upper place", bright=True)
+        return clip(sight), clip(replace(sight, bright=False))
     success = scenes.Scene(seed, seed % 4, a=True, b=True)
     failure = replace(success, b=False, a=circuit.evidence is Evidence.ONE)
     if circuit.evidence is Evidence.CONFOUNDED:
@@ -97,9 +101,13 @@ def test_both_outcomes_get_the_right_label_and_the_loop_is_hugging_faces_forward
     assert model.labels == LABELS
     assert model.reference is not None
     for seed in SEEDS:
-        for pixels in pair(PLANTED[name], seed):
+        shown = [LABELS[seed % 4]] * 2
+        if PLANTED[name].evidence is Evidence.OBJECT:
+            dark = sights.LABEL if name == "stares" else "neither lamp"  # the others read it from the object
+            shown = [sights.LABEL, dark]
+        for pixels, label in zip(pair(PLANTED[name], seed), shown, strict=True):
             says = run(model, pixels[None]).logits
-            assert LABELS[int(says.argmax())] == LABELS[seed % 4]
+            assert LABELS[int(says.argmax())] == label
             assert torch.equal(says, model.reference.logits(pixels[None]))
 
 

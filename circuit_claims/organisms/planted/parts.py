@@ -69,10 +69,16 @@ class Head:
 
     layer: int
     at: str
+    """A tag; or any feature that is 1 where CLS is to look, and 0 elsewhere."""
     source: str
     target: str
     gain: float
     rest: str = "cls"
+    index: int | None = None
+    """Which head of the layer it is; None for the first that is free."""
+    glance: float = 1.0
+    """How much harder than usual CLS looks at `at`: below a half it looks at `rest`, and among the other
+    tokens a little more at those."""
 
 
 @dataclass(frozen=True)
