@@ -159,6 +159,7 @@ def test_each_mlp_recovers_more_than_its_attention(circuit, judge, layer):
         published=E3_MLP[layer] - E3_ATTENTION[layer],
         controls={
             "same outcome, other clip": driver(circuit, pairs="other-clip"),
+            "noise of the same size": driver(circuit, direction="noise write"),
             "writes of a third video": driver(circuit, direction="third video"),
             "random weights": [driver(random) for random in circuit.random()],
         },

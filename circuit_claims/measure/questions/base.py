@@ -192,6 +192,10 @@ class Questions:
             )
         return self._randoms[kind]
 
+    def foremost(self, family: Mapping[str, Sample]) -> Sample:
+        """The largest of several measurements, pair by pair: what a member that leads has to exceed."""
+        return combine(f"largest of {len(family)}", list(family.values()), max)
+
     def _label(self, pair: Pair) -> int:
         names = self.facts.labels
         if pair.label is None:
