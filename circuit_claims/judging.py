@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from circuit_claims.judge.claim import Control, Design, Evidence, PositiveControl, Verdict
 from circuit_claims.judge.ledger import Planned, Result
+from circuit_claims.judge.margins import margin_of
 
 if TYPE_CHECKING:
     from circuit_claims.judge.expectation import Expectation
@@ -42,7 +43,7 @@ class Judge:
         published: float | None = None,
         rounding: float = 0.0,
         controls: Mapping[str, AnyControl] | None = None,
-        equivalence: float = 0.05,
+        margin: float | None = None,
         positive: Mapping[str, tuple[Sample, Expectation]] | None = None,
         jitter: Sample | None = None,
         figure: Callable[[], Mapping[str, Any]] | None = None,
@@ -53,11 +54,12 @@ class Judge:
         half a unit of its last digit. `controls` are measurements that a `means` claim has to exceed,
         pair by pair, or in pairs of their own; a list of samples are seeds of random weights, and a mapping
         are the other members of a family (heads, say), out of which the claim's has to stand out.
-        A control within `equivalence` of the claim (in its unit) is shown to be no different.
+        A control is exceeded by more than `margin` (in the claim's unit; by default what the unit has), or it
+        is not exceeded, however many pairs show a smaller difference.
 
         `positive` are measurements that must be as expected for "nothing was seen" to mean anything, and
         `jitter` is by how much the window moves each pair's value: where either fails, what rests on
-        equivalence is inconclusive.
+        there being nothing is inconclusive.
 
         `figure` makes what a person would rather look at (see `curve`); it decides nothing, and is not
         asked where a run is only judged again.
@@ -74,7 +76,7 @@ class Judge:
             published=published,
             rounding=rounding,
             controls=tuple(made.values()),
-            equivalence=equivalence,
+            margin=margin_of(measured.unit) if margin is None else margin,
             positive=tuple(
                 PositiveControl(name, self._evidence(sample), seen)
                 for name, (sample, seen) in (positive or {}).items()

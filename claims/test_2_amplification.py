@@ -134,7 +134,7 @@ def test_the_delta_filters_out_low_level_noise(circuit, judge):
         circuit.noise_filtered(),
         above(0.0),
         controls={"same outcome, other clip": circuit.noise_filtered(pairs="other-clip")},
-        equivalence=0.01,
+        margin=0.01,
         positive={"held-out outcome direction": (circuit.outcome_direction(*AMPLIFIED), above(0.5))},
     )
 
