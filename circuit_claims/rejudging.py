@@ -262,7 +262,7 @@ class Silent:
         if not inspect.isfunction(asked):
             raise NotImplementedError(f"{question} of {self.name} is in no report")
         empty = Sample("as recorded", "fraction", ())
-        answers = {"Sample": empty, "None": None, "tuple[Self, ...]": (self,)}
+        answers = {"Sample": empty, "None": None, "tuple[Self, ...]": (self,), "Seeds": (empty,)}
         answer = answers[str(inspect.signature(asked).return_annotation)]
         return lambda *_args, **_how: answer
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from circuit_claims.judge.distributions import t_quantile
 from circuit_claims.judge.intervals import Interval, finite
+from circuit_claims.measure.seeds import FIRST, MOST
 
-FIRST, MOST = 5, 20
-"""Seeds that every claim is contrasted with, and as many as are measured where these do not decide."""
 LOOKS = 2
+"""At the first seeds, and at all of them."""
 DRAWS = 200_000
 """Of the exponential population: its quantile at 0.9875 is then known to 2 %."""
 
