@@ -5,8 +5,8 @@ control says otherwise) into the recipient's run, and the run goes on:
 
     attention, MLPs, both     the whole writes, at all tokens
     CLS row, patch rows       what attention writes to the CLS token only, or to all other tokens only
-    gathered                  CLS row: what it would write if the *patch tokens* alone were the source's, as if
-                              they had never read its CLS token: what CLS sent out is no evidence
+    gathered                  CLS row: what it would write if the *patch tokens* alone were the source's, and
+                              had never read its CLS token: what CLS sent out is no evidence
     own                       CLS row: what it would write if the *CLS token* alone were the source's
     pattern                   CLS row: queries and keys of the source (where it looks), the recipient's values
     values                    CLS row: values of the source (what is read), the recipient's queries and keys
