@@ -18,7 +18,13 @@ from types import MappingProxyType
 from typing import Any
 
 from circuit_claims.models.source import ModelError, ModelSource
-from circuit_claims.organisms.planted.amplifiers import amplified_nuisance, nothing, onset, paper_like
+from circuit_claims.organisms.planted.amplifiers import (
+    amplified_nuisance,
+    close_call,
+    nothing,
+    onset,
+    paper_like,
+)
 from circuit_claims.organisms.planted.circuit import LABELS, Evidence, Planted
 from circuit_claims.organisms.planted.gazers import gaze, gaze_everywhere, stares
 from circuit_claims.organisms.planted.near import (
@@ -26,7 +32,6 @@ from circuit_claims.organisms.planted.near import (
     copies_one,
     dip,
     doubles_then_triples,
-    even_shares,
     jump,
     late_rise,
     norm_driver,
@@ -75,7 +80,7 @@ PLANTED: Mapping[str, Planted] = MappingProxyType(
             doubles_then_triples(),
             late_rise(),
             dip(),
-            even_shares(),
+            close_call(),
             norm_driver(),
             norm_gatherer(),
             round_trip(),

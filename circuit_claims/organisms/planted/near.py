@@ -53,6 +53,7 @@ def barely_specific() -> Planted:
         onset=5,
         misses=(AMPLIFICATION, ONSET, GROWTH),
         movers=1,
+        outcome=1.0,
         nuisance=NUISANCE_GAIN / (1 + others) ** len(blocks),
         also=tuple(Linear(mlp, "n", "n", others) for mlp in blocks),
     )
@@ -80,6 +81,7 @@ def late_rise() -> Planted:
         {5: 0.4, 8: 9.0},
         onset=8,
         misses=(AMPLIFICATION, ONSET),
+        movers=1,
     )
 
 
@@ -103,6 +105,7 @@ def _amplifier(
     onset: int | None,
     misses: tuple[str, ...],
     movers: int = 3,
+    outcome: float = OUTCOME,
     nuisance: float = NUISANCE_GAIN,
     also: tuple[Part, ...] = (),
 ) -> Planted:
@@ -111,10 +114,10 @@ def _amplifier(
     for layer, gain in gains.items():
         whole *= 1 + gain
         by_5 *= 1 + gain if layer <= 5 else 1.0
-    once = OUTCOME / whole
+    once = outcome / whole
     shares = {
-        **{f"attn_out.{mover}": {"o": OUTCOME / movers} for mover in range(movers)},
-        **{f"mlp_out.{layer}": {"o": OUTCOME * gain / (1 + gain)} for layer, gain in gains.items()},
+        **{f"attn_out.{mover}": {"o": outcome / movers} for mover in range(movers)},
+        **{f"mlp_out.{layer}": {"o": outcome * gain / (1 + gain)} for layer, gain in gains.items()},
     }
     return Planted(
         name=name,
@@ -126,41 +129,12 @@ def _amplifier(
             *(Linear(layer, "o", "o", gain) for layer, gain in gains.items()),
             *also,
         ),
-        delta={"o": OUTCOME},
+        delta={"o": outcome},
         delta_5={"o": once * by_5},
         patched=shares,
         lost=shares,
         onset=onset,
         misses=misses,
-    )
-
-
-def even_shares() -> Planted:
-    """Every write of layers 4 to 10 adds its share, MLPs two points more than attention."""
-    attn = 0.06
-    mlp = 1 / len(CLAIMED) - attn
-    shares = {
-        "attn_out.0": {**B, "o": OUTCOME * mlp * len(CLAIMED)},
-        **{f"attn_out.{layer}": {"o": OUTCOME * attn} for layer in CLAIMED},
-        **{f"mlp_out.{layer}": {"o": OUTCOME * mlp} for layer in CLAIMED},
-    }
-    return Planted(
-        name="even-shares",
-        summary="Each attention of layers 4 to 10 brings 6 % of the outcome and each MLP makes 8.3 % of it: "
-        "together they are all of it, and no MLP drives it more than its attention by what matters.",
-        evidence=Evidence.ONE,
-        parts=(
-            *labels_and_nuisance(),
-            move_b(0),
-            *(move_b(layer, OUTCOME * attn / 2, to="o") for layer in CLAIMED),
-            *(Linear(layer, "b", "o", OUTCOME * mlp / 2 / COPY) for layer in CLAIMED),
-        ),
-        delta={**B, "o": OUTCOME},
-        delta_5={**B, "o": OUTCOME * 2 * (attn + mlp)},
-        patched=shares,
-        lost=shares,
-        onset=4,
-        misses=(DRIVER,),
     )
 
 
@@ -303,8 +277,8 @@ def two_parcels() -> Planted:
 
 
 def _of_one_fact(name: str, summary: str, parcels: int, threshold: float) -> Planted:
-    delta = {**B, "o": OUTCOME}
-    part = {"b": B["b"] / parcels}
+    delta = {"b": parcels * B["b"], "o": OUTCOME}
+    part = B
     whole = {"o": OUTCOME}
     movers = [f"attn_out.{layer}" for layer in range(parcels)]
     return Planted(
@@ -313,8 +287,8 @@ def _of_one_fact(name: str, summary: str, parcels: int, threshold: float) -> Pla
         evidence=Evidence.ONE,
         parts=(
             *labels_and_nuisance(),
-            *(move_b(layer, COPY / parcels) for layer in range(parcels)),
-            Gate(5, (("b", 1 / COPY),), threshold, 0.2, "o", OUTCOME),
+            *(move_b(layer) for layer in range(parcels)),
+            Gate(5, (("b", 1 / COPY / parcels),), threshold, 0.2, "o", OUTCOME),
         ),
         start={"o": FAILURE},
         delta=delta,
