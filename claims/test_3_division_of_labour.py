@@ -95,7 +95,7 @@ def controls_of(circuit, site):
         "same outcome, other clip": circuit.recovery(site, pairs="other-clip"),
         "noise of the same size": circuit.recovery(site, direction="noise write"),
         "writes of a third video": circuit.recovery(site, direction="third video"),
-        "random weights": [random.recovery(site) for random in circuit.random()],
+        "random weights": circuit.over_seeds(lambda of: of.recovery(site)),
     }
 
 
@@ -161,7 +161,7 @@ def test_each_mlp_recovers_more_than_its_attention(circuit, judge, layer):
             "same outcome, other clip": driver(circuit, pairs="other-clip"),
             "noise of the same size": driver(circuit, direction="noise write"),
             "writes of a third video": driver(circuit, direction="third video"),
-            "random weights": [driver(random) for random in circuit.random()],
+            "random weights": circuit.over_seeds(driver),
         },
     )
 

@@ -26,7 +26,7 @@ from circuit_claims.organisms.planted.amplifiers import (
     paper_like,
 )
 from circuit_claims.organisms.planted.circuit import LABELS, Evidence, Planted
-from circuit_claims.organisms.planted.gazers import gaze, gaze_everywhere, stares
+from circuit_claims.organisms.planted.gazers import by_place, gaze, gaze_everywhere, stares
 from circuit_claims.organisms.planted.near import (
     barely_specific,
     copies_one,
@@ -88,6 +88,7 @@ PLANTED: Mapping[str, Planted] = MappingProxyType(
             two_parcels(),
             gaze(),
             gaze_everywhere(),
+            by_place(),
             stares(),
         )
     }

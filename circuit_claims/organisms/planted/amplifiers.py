@@ -88,6 +88,7 @@ def onset(layer: int) -> Planted:
         patched=shares,
         lost=shares,
         onset=layer,
+        misses=("signal-from-layer-0/means",) if layer == 5 else ("delta-onset-layer-5/means",),
     )
 
 
@@ -131,4 +132,10 @@ def amplified_nuisance() -> Planted:
         patched=shares,
         lost=shares,
         onset=None,
+        misses=(
+            "delta-amplification-5-11/means",
+            "outcome-relative-growth/means",
+            "mlp-primary-driver/means",
+            "joint-recovery/means",
+        ),
     )

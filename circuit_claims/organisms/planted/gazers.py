@@ -51,6 +51,45 @@ def gaze_everywhere() -> Planted:
     )
 
 
+def by_place() -> Planted:
+    """Heads that look where an object usually is, whatever is there."""
+    twice = 2.0
+    by_layer = {f"attn_out.{layer}": {"l0": twice * 1.1} for layer in LOOKING}
+    shares: Mapping[str, Mapping[str, float]] = {
+        "attn_out.0": A,
+        **by_layer,
+        "mlp_out.11": {"l0": len(LOOKING) * twice * 0.1},
+    }
+    return Planted(
+        name="by-place",
+        summary="Heads L9H8 and L10H8 look at both places where an object may appear, in the later half of "
+        "every clip, and write the brightness there into the label: by position, not by what they see.",
+        evidence=Evidence.OBJECT,
+        parts=(
+            *_seen(),
+            # 1 at both places, in the later half.
+            Linear(2, "tag_a", "z", 1.0),
+            Linear(2, "tag_b", "z", 1.0),
+            # The object is one of the two squares, so that half of its brightness is found.
+            *(Head(layer, "z", "lum", "l0", twice / BRIGHT, index=SHOWN) for layer in LOOKING),
+            Linear(3, "lum", "l0", 1.5 / BRIGHT),
+            Linear(11, "l0", "l0", 0.1),
+        ),
+        start={"l0": -0.5, "l1": -0.5},
+        delta={**A, "l0": len(LOOKING) * twice * 1.1},
+        delta_5=A,
+        patched=shares,
+        lost=shares,
+        onset=9,
+        misses=(
+            "dla-later-frames/means",
+            "cls-attn-later-frames/means",
+            "head-l9h8/means",
+            "head-l10h8/means",
+        ),
+    )
+
+
 def stares() -> Planted:
     """Heads that look at the object, and tell nothing of it."""
     return Planted(
@@ -74,6 +113,10 @@ def stares() -> Planted:
             "head-outcome-detector/means",
             "attention-agrees-with-dla/means",
             "cls-attn-later-frames/means",
+            "dla-late-layers/means",
+            "dla-central-tokens/means",
+            "dla-object-tokens/means",
+            "delta-filters-noise/means",
         ),
     )
 

@@ -21,11 +21,13 @@ from circuit_claims.organisms.planted.parts import BRIGHT, Gate, Head, Linear, P
 
 AMPLIFICATION = "delta-amplification-5-11/means"
 ONSET = "delta-onset-layer-5/means"
+FILTERS = "delta-filters-noise/means"
 GROWTH = "outcome-relative-growth/means"
 DRIVER = "mlp-primary-driver/means"
 SUFFICIENT = "mlp-sufficient-100/means"
 GATHERS = "attention-gathers/means"
 VALUES = "pattern-or-values/means"
+JOINT = "joint-recovery/means"
 COMPOSES = "mlp-composes/means"
 
 
@@ -37,7 +39,7 @@ def jump() -> Planted:
         "grown 2.6-fold, and not progressively.",
         {6: 7.0, **dict.fromkeys(range(7, 12), -0.2)},
         onset=6,
-        misses=(AMPLIFICATION, ONSET),
+        misses=(AMPLIFICATION, ONSET, JOINT),
     )
 
 
@@ -51,7 +53,7 @@ def barely_specific() -> Planted:
         "differs, whatever it is.",
         dict.fromkeys(blocks, 1.0),
         onset=5,
-        misses=(AMPLIFICATION, ONSET, GROWTH),
+        misses=(AMPLIFICATION, ONSET, GROWTH, FILTERS, JOINT),
         movers=1,
         outcome=1.0,
         nuisance=NUISANCE_GAIN / (1 + others) ** len(blocks),
@@ -80,7 +82,7 @@ def late_rise() -> Planted:
         "rise is at block 8.",
         {5: 0.4, 8: 9.0},
         onset=8,
-        misses=(AMPLIFICATION, ONSET),
+        misses=(AMPLIFICATION, ONSET, JOINT),
         movers=1,
     )
 
