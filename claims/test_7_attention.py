@@ -49,7 +49,7 @@ def test_cls_attends_to_what_later_frames_show(circuit, judge):
         above(0.5),
         controls={
             **{name: circuit.attention_later(control=name) for name in WITHOUT_ORDER},
-            "random weights": [random.attention_later() for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: of.attention_later()),
         },
     )
 
@@ -80,7 +80,7 @@ def test_attention_agrees_with_the_attribution(circuit, judge):
         above(0.0),
         controls={
             "the same map shifted in space": circuit.attention_agreement(shifted=True),
-            "random weights": [random.attention_agreement() for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: of.attention_agreement()),
         },
     )
 
@@ -95,7 +95,7 @@ def looks_at_ball_and_pins(circuit, judge, layer, head):
         controls={
             **beside(circuit, circuit.head_lift, layer, head, circuit.all_heads()),
             ELSEWHERE: circuit.head_lift(layer, head, control=ELSEWHERE),
-            "random weights": [random.head_lift(layer, head) for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: of.head_lift(layer, head)),
         },
     )
 
@@ -166,7 +166,7 @@ def test_the_shown_heads_are_more_concentrated(circuit, judge, head):
         anything(),
         controls={
             **beside(circuit, circuit.head_concentration, layer, number, circuit.all_heads()),
-            "random weights": [random.head_concentration(layer, number) for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: of.head_concentration(layer, number)),
         },
     )
 

@@ -51,7 +51,7 @@ class LabourQuestions(Questions):
         """Projection at the summary when several writes of layers `first` to `last` are patched together.
 
         `route` is one of `measure.labour.ROUTES`: `both`, or `gathered`, what attention would write to CLS if
-        the patch tokens alone were the donor's.
+        the patch tokens alone were the donor's and had never read its CLS token.
         """
         found = self._labour(first, last, direction, pairs)
         measured = self._sample(
@@ -80,8 +80,8 @@ class LabourQuestions(Questions):
         """What the MLPs of `first` to `last` make, at CLS, of the donor's attention writes.
 
         `mediated` is the share of the delta that is lost when they are held at the recipient's writes;
-        `combined` how much more they make of all attention writes together than of each alone, summed
-        (`measure.labour`).
+        `combined` how much more they make of what all heads write together than of each factor alone, summed:
+        heads that write along one line are one factor (`measure.labour`).
         """
         found = self._labour(first, last, direction, pairs)
 
@@ -96,7 +96,7 @@ class LabourQuestions(Questions):
 
         words = {
             "mediated": "share of the delta that MLPs make of what attention writes",
-            "combined": "what MLPs make of all attention writes beyond each alone",
+            "combined": "what MLPs make of all heads' writes beyond each alone",
         }
         return self._sample(
             f"{words[part]}, layers {first} to {last}",

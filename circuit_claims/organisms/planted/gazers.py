@@ -6,7 +6,7 @@ and 10 look for. In a failure the square is dark, and they look at CLS, where th
 
 from collections.abc import Iterable, Mapping
 
-from circuit_claims.organisms.planted.circuit import COPY, A, Evidence, Planted, move_a, move_b
+from circuit_claims.organisms.planted.circuit import COPY, A, Evidence, Planted
 from circuit_claims.organisms.planted.parts import BRIGHT, Gate, Head, Linear, Part
 
 LOOKING = (9, 10)
@@ -154,11 +154,14 @@ def _writes_the_label(
 
 
 def _seen() -> tuple[Part, ...]:
-    """A nuisance, early copies of the object in either place, and the mark of what is bright."""
+    """A nuisance, an early copy of the object, and the mark of what is bright.
+
+    The copy is an average over the middle of the picture, an eighth of which is the object: a head that
+    looked at its place alone would look at the object as much as those of layers 9 and 10.
+    """
     return (
         Head(0, "tag_n", "chrom", "n", 0.2 / BRIGHT),
-        move_a(0),
-        move_b(0),
+        Head(0, "tag_c", "lum", "a", 8 * COPY / BRIGHT),
         Gate(3, (("lum", 1 / BRIGHT),), 0.5, 0.2, "acc", 1.0),
     )
 

@@ -3,7 +3,7 @@
     l  .  .  l      two lamps, dark all the time
     .  1  c  .      the object: at 1 in one action, at 2 in the other; bright in success, dark in failure
     c  c  2  c      c and .: colours without brightness, new in every fourth frame
-    n  n  n  n      nuisance: the hue of the bottom row, from when the object appears
+    n  n  n  n      nuisance: the hue of the bottom row
 
 Two clips of an outcome pair share everything but the object's brightness. A `noise` control is one clip under
 other sensor noise and another colour cast; an `other-clip` control another clip, of other hue.
@@ -61,10 +61,11 @@ def draw(sight: Sight) -> NDArray[np.uint8]:
         _paint(frames, CELLS[lamp][0], (-CONTRAST,) * 3)
     _paint(frames[APPEARS:], PLACES[sight.action], ((1 if sight.bright else -1) * CONTRAST,) * 3)
     for cell in CELLS["tag_n"]:
-        _paint(frames[APPEARS:], cell, (sight.hue * CONTRAST / 2, 0.0, -sight.hue * CONTRAST / 2))
+        _paint(frames, cell, (sight.hue * CONTRAST / 2, 0.0, -sight.hue * CONTRAST / 2))
     for when, variant in ((slice(0, APPEARS), 0), (slice(APPEARS, FRAMES), 1 + sight.noise)):
         rng = np.random.default_rng([sight.seed, 2, variant])
-        cast = CAST * rng.uniform(0.5, 1.0) * (1 if variant % 2 else -1)
+        # The two halves of the window differ in nothing but the object, or any weights could tell them apart.
+        cast = (-0.5 if variant == 2 else 0.5) * CAST
         frames[when] += rng.normal(0.0, NOISE, frames[when].shape) + np.array([cast, 0.0, -cast])
     return np.clip(frames + 0.5, 0, 255).astype(np.uint8)
 
