@@ -62,7 +62,11 @@ def levels(assay: Assay) -> dict[str, dict[str, float]]:
 def _drawn(assay: Assay, folder: Path, width: int) -> Assay:
     """The model under test on two pairs of drawn clips."""
     frames = assay.model("float32").frames
-    colours = {"colour": tuple(DRAWN[name] for name in CHANNELS), "black": (0, 0, 0), "white": (255, 255, 255)}
+    colours = {
+        "colour": tuple(DRAWN[name] for name in CHANNELS),
+        "black": (0, 0, 0),
+        "white": (255, 255, 255),
+    }
     clips = {name: _clip(folder / f"{name}-{width}.mp4", frames, width, rgb) for name, rgb in colours.items()}
     pairs = tuple(
         Pair(

@@ -24,7 +24,7 @@ from circuit_claims.measure.controls import CONTROLS, OTHER_PAIR
 from circuit_claims.measure.drawn import levels
 from circuit_claims.measure.errors import UndefinedRecovery
 from circuit_claims.measure.questions.ablation import change
-from circuit_claims.measure.recovery import METRICS, Norms, projection
+from circuit_claims.measure.recovery import METRICS, Norms
 from circuit_claims.measure.transplant import Transplant, transplant
 from circuit_claims.models.sites import attn_out
 
@@ -39,6 +39,8 @@ _READ: WeakKeyDictionary[Assay, dict[tuple[str, object], Frames]] = WeakKeyDicti
 """By assay, by clip and sampling."""
 _DRAWN: WeakKeyDictionary[Assay, dict[str, Any]] = WeakKeyDictionary()
 """By assay, what became of the drawn colours: the same for every pair."""
+COPIES = ("re-encoded", "jitter")
+"""Controls whose donor is the failure clip once more."""
 MEASURING = (ablation, heads, labour, per_pair, screening)
 """Whose measurements are under test: named so that a change of them is measured again."""
 
@@ -76,55 +78,61 @@ class Transplanted(Assay):
 def _roles(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
     """Patches of the transplant with the clips of a control: recoveries by metric, for each way to patch.
 
-    `write`, `joint`, `values` (a joint patch of what is read), `head` and `screened` are recoveries of the
-    transplanted head; `other heads` is the largest norm ratio, `other screened` the largest first-order
-    recovery, of any other; `alone` is the head's part in a composition.
+    `write`, `joint`, `values` (a joint patch of what is read), `patched` (as a head) and `screened` are of
+    the transplanted head; `alone` is its projection in a composition, `first order` by a screen. `other
+    heads` is the largest norm ratio, `other first order` the largest recovery, of any other head; None where
+    there is none. A patch that is known to move something and is measured to move nothing has recovered 0.
     """
     direction = params["control"]
     try:
         known = _known(assay, pair, direction)
         on = Transplanted(assay, pair, known)
-        CONTROLS[direction](on, pair)
+        roles = CONTROLS[direction](on, pair)
     except (UndefinedRecovery, SamplingError) as why:  # a window that is moved may not fit
         return {"undefined": str(why)}
+    if direction in COPIES and _hashed(roles.donor) == _hashed(roles.recipient):
+        return {"undefined": "the copy shows the model the very frames of the clip"}
     circuit = Circuit(on)
-    found: dict[str, Any] = {
-        "layer": known.layer,
-        "head": known.head,
-        "write": {
-            metric: circuit.recovery(attn_out(0), metric=metric, direction=direction).values[0]
-            for metric in METRICS
-        },
+    asked = {
+        metric: circuit.recovery(attn_out(0), metric=metric, direction=direction).values for metric in METRICS
     }
     routes = {"control": direction, "first": 0, "last": 0, "routes": ["attention", "values"]}
     joint = on.measured("labour.patches", "outcome", routes)[pair.name]
-    found["joint"] = _by_metric(joint["routes"]["attention"])
-    found["values"] = _by_metric(joint["routes"]["values"])
-    found["alone"] = joint["run"]["alone"][0]
-    if params["heads"]:
-        found |= _of_heads(on, pair, direction, known)
-    return found
+    found = {
+        "layer": known.layer,
+        "head": known.head,
+        "write": {metric: values[0] if values else 0.0 for metric, values in asked.items()},
+        "joint": _by_metric(joint["routes"]["attention"]),
+        "values": _by_metric(joint["routes"]["values"]),
+        "alone": joint["run"]["alone"][0] if joint["run"] else 0.0,
+    }
+    return found | _of_heads(on, pair, direction, known) if params["heads"] else found
 
 
 def _of_heads(on: Transplanted, pair: Pair, direction: str, known: Transplant) -> dict[str, Any]:
-    """Patches of single heads, all of them and those that a screen chooses."""
+    """Patches of single heads, all of them and the one that a screen chooses."""
     every, own = range(known.model.n_heads), f"0.{known.head}"
     swept = {"control": direction, "heads": [[0, head] for head in every]}
     patched = on.measured("heads.patches", "outcome", swept)[pair.name]
     screened = on.measured("screening.heads", "outcome", {"control": direction, "top": 1})[pair.name]
-    ((best, exact),) = screened["exact"].items()
+    first = {name: screened["first order"].get(name, 0.0) for name in patched}
     others = [name for name in patched if name != own]
     return {
         "patched": _by_metric(patched[own]),
-        "other heads": max((METRICS["norm_ratio"](Norms(**patched[name])) for name in others), default=None),
-        "first order": screened["first order"][own],
-        "other first order": max((abs(screened["first order"][name]) for name in others), default=None),
-        "screened": _by_metric(exact) if best == own else dict.fromkeys(METRICS, 0.0),
+        "other heads": max((_by_metric(patched[name])["norm_ratio"] for name in others), default=None),
+        "first order": first[own],
+        "other first order": max((abs(first[name]) for name in others), default=None),
+        "screened": _by_metric(screened["exact"].get(own)),
     }
 
 
-def _by_metric(norms: Mapping[str, float]) -> dict[str, float]:
-    return {"projection": projection(Norms(**norms)), "norm_ratio": METRICS["norm_ratio"](Norms(**norms))}
+def _by_metric(norms: Mapping[str, float] | None) -> dict[str, float]:
+    """Projection and norm ratio; 0 where nothing was patched, or there was nothing to recover."""
+    metrics = ("projection", "norm_ratio")
+    try:
+        return {name: METRICS[name](Norms(**norms)) if norms else 0.0 for name in metrics}
+    except UndefinedRecovery:
+        return dict.fromkeys(metrics, 0.0)
 
 
 def _ablations(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:

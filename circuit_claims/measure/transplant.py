@@ -53,7 +53,7 @@ CLIPS = {
 """Whose clip it is, as seen from the pair that is measured: its a and its g."""
 KNOWN = tuple(CLIPS)
 FAINT = 1e-6
-"""A head that writes less than this share of the loudest one's write is not taken: it is rounding, or dead."""
+"""A head that writes less than this share of the loudest one's write is not taken: dead, or rounding."""
 Whose = Callable[[Tensor], str]
 """Pixels `[frame, 3, h, w]` -> one of `CLIPS`."""
 

@@ -62,15 +62,15 @@ class KnownAnswerQuestions(Questions):
             value = one[of]["norm_ratio"] if isinstance(one[of], dict) else one[of]
             if value is None:
                 raise NotApplicable(ONE_HEAD)
-            return float(abs(value) / one["write"]["norm_ratio"])
+            return float(abs(value) / (one["write"]["norm_ratio"] or 1.0))
 
         return self._roles(f"share of {TOLD[of]} in the write of one head", "fraction", direction, share)
 
     def known_ablation(self, of: str, *, clip: str = "success", by: str = "zero") -> Sample:
         """What an ablation does to the transplant's run of a clip, relative to its margin.
 
-        `of`: `write` (the whole attention), `patched` (the head that speaks), `other heads`; or `margin`, which
-        is the run's own.
+        `of`: `write` (the whole attention), `patched` (the head that speaks), `other heads`; or `margin`,
+        which is the run's own.
         """
         params = {"clip": clip, "by": by, **({"control": "other class"} if by == "resample" else {})}
 
