@@ -42,11 +42,13 @@ class Fault:
     file: str
     edits: tuple[tuple[str, str], ...]
     named: frozenset[str]
-    """Claims that are refuted. No other claim may be: each names its own fault."""
+    """Claims that are refuted."""
+    also: frozenset[str]
+    """Claims that may be: another head's write has another size, and one sign or the other. No others may."""
 
 
-def fault(file: str, *edits: tuple[str, str], named: str) -> Fault:
-    return Fault(file, edits, frozenset(named.split()))
+def fault(file: str, *edits: tuple[str, str], named: str, also: str = "") -> Fault:
+    return Fault(file, edits, frozenset(named.split()), frozenset(also.split()))
 
 
 OWN = "return Roles(assay.success(pair), assay.failure(pair))"
@@ -75,7 +77,8 @@ MAIN = {
     "the next head's slice in a head's patch": fault(
         "measure/heads.py",
         ("@ of.output[head]", "@ of.output[(head + 1) % len(of.output)]"),
-        named=f"{HEAD} {DONOR} {SIGN}",
+        named=HEAD,
+        also=f"{DONOR} {SIGN}",
     ),
     "the next head's slice in a head's ablation": fault(
         "measure/ablation.py",
@@ -204,22 +207,24 @@ FAULTS = {
     ),
     # Heads.
     "the slice of the head before in a head's patch": fault(
-        "measure/heads.py", ("@ of.output[head]", "@ of.output[head - 1]"), named=f"{HEAD} {DONOR} {SIGN}"
+        "measure/heads.py", ("@ of.output[head]", "@ of.output[head - 1]"), named=f"{DONOR} {HEAD}"
     ),
     "what the next head mixed in a head's patch": fault(
         "measure/heads.py",
         ("step.mixed[0, head] @", "step.mixed[0, head - 1] @"),
-        named=f"{HEAD} {DONOR} {SIGN}",
+        named=f"{DONOR} {HEAD}",
     ),
     "a patch by the name of the next head": fault(
         "measure/heads.py",
         ("yield (layer, head), step", "yield (layer, (head + 1) % len(of.output)), step"),
-        named=f"{HEAD} {DONOR} {SIGN}",
+        named=HEAD,
+        also=f"{DONOR} {SIGN}",
     ),
     "first order by the name of the next head": fault(
         "measure/screening.py",
         ("enumerate(of_heads.tolist())", "enumerate(of_heads.roll(1).tolist())"),
-        named=f"{HEAD} {DONOR} {SIGN}",
+        named=HEAD,
+        also=f"{DONOR} {SIGN}",
     ),
     "an ablation by the name of the next head": fault(
         "measure/ablation.py",
@@ -333,7 +338,7 @@ def test_a_fault_of_the_issue_is_named_in_a_smoke_run(copy, run, name) -> None:
     with injected(copy, MAIN[name]):
         status, report = run(*SMOKE)
     assert status == 1
-    assert refuted(report) == MAIN[name].named
+    assert MAIN[name].named <= refuted(report) <= MAIN[name].named | MAIN[name].also
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -342,4 +347,4 @@ def test_a_fault_elsewhere_is_named_too(copy, run, name) -> None:
     with injected(copy, FAULTS[name]):
         status, report = run(*chosen, *FOUR_PAIRS)
     assert status == 1
-    assert refuted(report) == FAULTS[name].named
+    assert FAULTS[name].named <= refuted(report) <= FAULTS[name].named | FAULTS[name].also

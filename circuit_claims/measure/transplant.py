@@ -1,7 +1,7 @@
 """A transplant: one head of the model under test in a run whose every number is known, whatever the weights.
 
-What one head of the model writes in one clip (w, at every token) is taken out of it and set in a run of two
-blocks. It is turned up by a factor that tells whose clip is run; all other heads are silent:
+What one head of the model's first attention writes in one clip (w, at every token) is taken out of it and set
+in a run of two blocks. It is turned up by a factor that tells whose clip is run; all other heads are silent:
 
     embed     x, the stream that the head reads in the model under test, and one more token, which says whose
               clip the pixels are: it reads a row of `CLIPS`
@@ -86,7 +86,7 @@ def transplant(model: ResidualModel, pixels: Tensor, whose: Whose, start: int) -
         model: the model under test, in float32.
         pixels: the clip in whose run the head is listened to, `[frame, 3, h, w]`.
         whose: tells whose clip some pixels are.
-        start: where to begin to look for a head: another layer and head for another number.
+        start: which of the heads that write something: another one for another number.
 
     Raises:
         UndefinedRecovery: no head of the model writes anything at the CLS token.
@@ -99,22 +99,18 @@ def transplant(model: ResidualModel, pixels: Tensor, whose: Whose, start: int) -
 
 
 def _voice(model: ResidualModel, pixels: Tensor, start: int) -> Voice:
-    """The first head from `start` on that writes something at CLS."""
-    first = start % model.n_layers
-    for layers in (range(first, model.n_layers), range(first)):
-        if not layers:
+    """A head of the first attention of which some head writes something at CLS."""
+    for step in clean_run(model, pixels, "clip"):
+        heads = step.write.heads
+        if heads is None:
             continue
-        for step in clean_run(model, pixels, "clip"):
-            heads = step.write.heads
-            if step.write.layer not in layers or heads is None:
-                continue
-            mixed = heads.mix(step.before, step.before, EVERY_ROW)[0]
-            sizes = float64(torch.einsum("hk,hkd->hd", mixed[:, 0], heads.output)).norm(dim=-1)
-            loud = [head for head, size in enumerate(sizes) if size > FAINT * sizes.max()]
-            if loud:
-                head = loud[start // model.n_layers % len(loud)]
-                # Copies: what a run keeps may be a tensor that no gradient goes through.
-                return Voice(step.before.clone(), mixed[head].clone(), heads, step.write.layer, head)
+        mixed = heads.mix(step.before, step.before, EVERY_ROW)[0]
+        sizes = float64(torch.einsum("hk,hkd->hd", mixed[:, 0], heads.output)).norm(dim=-1)
+        loud = [head for head, size in enumerate(sizes) if size > FAINT * sizes.max()]
+        if loud:
+            head = loud[start % len(loud)]
+            # Copies: what a run keeps may be a tensor that no gradient goes through.
+            return Voice(step.before.clone(), mixed[head].clone(), heads, step.write.layer, head)
     raise UndefinedRecovery(f"no head of {model.name} writes anything at the CLS token of this clip")
 
 
