@@ -207,12 +207,13 @@ FAULTS = {
     ),
     # Heads.
     "the slice of the head before in a head's patch": fault(
-        "measure/heads.py", ("@ of.output[head]", "@ of.output[head - 1]"), named=f"{DONOR} {HEAD}"
+        "measure/heads.py", ("@ of.output[head]", "@ of.output[head - 1]"), named=HEAD, also=f"{DONOR} {SIGN}"
     ),
     "what the next head mixed in a head's patch": fault(
         "measure/heads.py",
         ("step.mixed[0, head] @", "step.mixed[0, head - 1] @"),
-        named=f"{DONOR} {HEAD}",
+        named=HEAD,
+        also=f"{DONOR} {SIGN}",
     ),
     "a patch by the name of the next head": fault(
         "measure/heads.py",
