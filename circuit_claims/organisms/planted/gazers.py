@@ -7,7 +7,7 @@ and 10 look for. In a failure the square is dark, and they look at CLS, where th
 from collections.abc import Iterable, Mapping
 
 from circuit_claims.organisms.planted.circuit import COPY, A, Evidence, Planted
-from circuit_claims.organisms.planted.parts import BRIGHT, DIM, Gate, Head, Linear, Part
+from circuit_claims.organisms.planted.parts import BRIGHT, Gate, Head, Linear, Part
 
 LOOKING = (9, 10)
 """The layers whose heads the paper shows."""
@@ -99,9 +99,9 @@ def stares() -> Planted:
         evidence=Evidence.OBJECT,
         parts=(
             *_seen(),
-            # Both lamps are a little dark: the first counts as lit.
-            Head(0, "tag_l0", "lum", "l0", -COPY / DIM / BRIGHT),
-            Head(0, "tag_l1", "lum", "l1", COPY / DIM / BRIGHT),
+            # Both lamps are dark: the first counts as lit.
+            Head(0, "tag_l0", "lum", "l0", -COPY / BRIGHT),
+            Head(0, "tag_l1", "lum", "l1", COPY / BRIGHT),
             *_look([SHOWN], 0.0),
         ),
         delta=A,

@@ -59,8 +59,6 @@ SQUARE = 14
 """Side of a painted square in pixels, inside a tubelet of 16."""
 CONTRAST = 100
 """Levels (of 255) by which a bright square is above the grey of the picture, and a dark one below it."""
-DIM = 0.25
-"""Of what stays in view beside an object (`sights.py`), as a part of a square's contrast."""
 BRIGHT = SCALE * (CONTRAST / 127.5) * (SQUARE / 16) ** 2
 """`lum` of a tubelet with a bright square in it, and `chrom` of one whose colour is at its strongest."""
 

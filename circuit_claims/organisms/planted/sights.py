@@ -1,13 +1,12 @@
 """Clips with an object that is tracked: a square that appears late, in one of two places, bright or dark.
 
-    l  .  .  l      two lamps, a little dark all the time
+    l  .  .  l      two lamps, dark all the time
     .  1  c  .      the object: at 1 in one action, at 2 in the other; bright in success, dark in failure
     c  c  2  c      c and .: colours without brightness, new in every fourth frame
     n  n  n  n      nuisance: the hue of the bottom row
 
 Two clips of an outcome pair share everything but the object's brightness. A `noise` control is one clip under
-other sensor noise and another colour cast; an `other-clip` control another clip, of other hue. What stays in
-view is dim: it lies outside the middle, and any weights would find it there.
+other sensor noise and another colour cast; an `other-clip` control another clip, of other hue.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.organisms.encode import encode
-from circuit_claims.organisms.planted.parts import CELLS, CONTRAST, DIM, SQUARE
+from circuit_claims.organisms.planted.parts import CELLS, CONTRAST, SQUARE
 from circuit_claims.organisms.planted.scenes import CAST, FPS, FRAMES, GREY, NOISE, QP, SIZE, TILE
 
 LABEL = "left lamp"
@@ -59,10 +58,10 @@ def draw(sight: Sight) -> NDArray[np.uint8]:
     colours[:, -1] = 0.0
     frames += colours.repeat(4, 0).repeat(TILE, 1).repeat(TILE, 2)
     for lamp in ("tag_l0", "tag_l1"):
-        _paint(frames, CELLS[lamp][0], (-DIM * CONTRAST,) * 3)
+        _paint(frames, CELLS[lamp][0], (-CONTRAST,) * 3)
     _paint(frames[APPEARS:], PLACES[sight.action], ((1 if sight.bright else -1) * CONTRAST,) * 3)
     for cell in CELLS["tag_n"]:
-        _paint(frames, cell, (DIM * sight.hue * CONTRAST, 0.0, -DIM * sight.hue * CONTRAST))
+        _paint(frames, cell, (sight.hue * CONTRAST / 2, 0.0, -sight.hue * CONTRAST / 2))
     for when, variant in ((slice(0, APPEARS), 0), (slice(APPEARS, FRAMES), 1 + sight.noise)):
         rng = np.random.default_rng([sight.seed, 2, variant])
         # The two halves of the window differ in nothing but the object, or any weights could tell them apart.
