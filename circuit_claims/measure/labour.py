@@ -41,6 +41,7 @@ from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.patching import noise_like, norms_between
 from circuit_claims.measure.recovery import Norms, projection
 from circuit_claims.measure.runs import batch_plan, clean_run, go_on, narrow_at, require_finite
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import CLS_ROW, EVERY_ROW, ResidualModel, Write
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Labour:
     """The MLPs of the layers run; None where the two clips do not differ at the summary (0/0)."""
     held: Composition | None
     """They are held at the recipient's writes."""
+    moved: Mapping[str, Sequence[float]] | None = None
+    """By the name of the joint patch, d at the summary, `[d_model]`; only where vectors were asked for."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the store, at seven significant digits."""
@@ -91,6 +94,7 @@ def labour(
     routes: Sequence[str] = ROUTES,
     source_pixels: Tensor | None = None,
     noise: int | None = None,
+    vectors: bool = False,
 ) -> Labour:
     """Make the joint patches of layers `first` to `last`, both included, and the factorial experiment.
 
@@ -104,6 +108,7 @@ def labour(
         source_pixels: the clip whose writes are taken, where it is not the donor.
         noise: take the recipient's own write plus noise of the size of the source's difference from it,
             token by token; of this seed.
+        vectors: keep what each joint patch changed of the summary, to be read along other pairs' direction.
 
     Raises:
         NotApplicable: the readout does not read the CLS token (alone).
@@ -153,7 +158,9 @@ def labour(
         read = model.readout(states).summary
         inside = range(first, last + 1)
         run, held = (_compose(model, start, at_cls, layers, *ends) for layers in (range(0), inside))
-    return Labour({route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}, run, held)
+        moved = dict(zip(routes, float64(read) - float64(ends[1]), strict=True)) if vectors else None
+    norms = {route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}
+    return Labour(norms, run, held, digits(moved))
 
 
 Patched: TypeAlias = tuple[slice, Tensor]
@@ -254,6 +261,7 @@ def _patches(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, A
         routes=params["routes"],
         source_pixels=roles.source,
         noise=roles.noise,
+        vectors=params.get("vectors", False),
     ).as_dict()
 
 

@@ -63,6 +63,7 @@ def _sweep(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
         source_pixels=roles.source,
         noise=roles.noise,
         tokens=params["tokens"],
+        vectors=params.get("vectors", False),
     ).as_dict()
 
 
