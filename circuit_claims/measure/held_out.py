@@ -14,14 +14,16 @@ the cosine with the others' mean is 0.83 within an action and 0.19 over all), he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import hypot, isfinite
-from statistics import fmean
+from math import hypot, isfinite, sqrt
+from statistics import fmean, stdev
 from typing import TypeAlias
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.recovery import UndefinedRecovery
 
 Vector: TypeAlias = Sequence[float]
+ERRORS = 2.0
+"""Standard errors by which S has to lie above zero; otherwise the pairs share no direction to read along."""
 
 
 def directions(pairs: Sequence[Pair], apart: Mapping[str, Vector]) -> dict[str, Vector]:
@@ -53,17 +55,20 @@ def read_along(
         changes: c of each pair: what of D is changed.
 
     Raises:
-        UndefinedRecovery: no pair has another one of its action, or the directions carry nothing over
-            (S is not above zero).
+        UndefinedRecovery: no pair has another one of its action, or S is not two standard errors above zero:
+            the directions carry nothing over.
     """
     u = directions(pairs, apart)
     if not u:
         raise UndefinedRecovery(
             "no pair has another pair of its action, with clips of its own, to read it by"
         )
-    scale = fmean(_dot(apart[name], direction) for name, direction in u.items())
-    if not scale > 0:
-        raise UndefinedRecovery("the difference of a pair does not lie along those of the others, on average")
+    along = [_dot(apart[name], direction) for name, direction in u.items()]
+    scale = fmean(along)
+    if not scale > ERRORS * (stdev(along) / sqrt(len(along)) if len(along) > 1 else 0.0):
+        raise UndefinedRecovery(
+            "a pair's difference is not shown to lie along those of the action's other pairs"
+        )
     return {name: _dot(changes[name], direction) / scale for name, direction in u.items()}
 
 
