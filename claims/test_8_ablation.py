@@ -92,9 +92,9 @@ def test_the_published_top_k_ablation_leaves_the_logit(circuit, judge, clip):
 
 @claim(
     "topk-ablation-negligible",
-    "Ablating the 10 % of the tokens that the label owes most to has a negligible effect on its margin, though "
-    "the method sees effects and the tokens are the ones that matter, and on the outcome.",
-    source="E3 section 4.3; selected by exact attribution, both frames of each tubelet; the outcome: never read",
+    "Ablating the 10 % of the tokens that the label owes most to has a negligible effect on its margin, "
+    "though the method sees effects and the tokens are the ones that matter, and on the outcome.",
+    source="E3 section 4.3; selected by exact attribution, both frames of each tubelet; outcome: never read",
     kind="means",
     scope="negative",
     each="of",

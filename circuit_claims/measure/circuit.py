@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.measure.controls import REVERSED
 from circuit_claims.measure.questions.ablation import AblationQuestions
 from circuit_claims.measure.questions.attention import AttentionQuestions
 from circuit_claims.measure.questions.base import (
@@ -232,7 +233,8 @@ class Circuit(
 
         Of the claim's own pairs in the paper's direction it is one sweep of everything. A control, and the
         other direction, is swept in two parts, the first third of the layers and the rest, since most claims
-        ask for the rest alone. In the other direction the vectors are kept, to be read along other pairs'.
+        ask for the rest alone. In the other direction attention and MLPs are swept apart, as they are asked
+        for, and of the claim's own pairs the vectors are kept, to be read along other pairs'.
         """
         n = self.facts.n_layers
         own = pairs == "outcome" and not self._control
@@ -240,6 +242,7 @@ class Circuit(
         split = n // 3
         layers = (0, n) if whole else (0, split) if site.layer < split else (split, n)
         params: dict[str, Any] = {"control": direction, "tokens": whole, "layers": layers}
-        if own and direction == NECESSITY:
-            params["vectors"] = True
+        if direction in REVERSED.values() and not whole:
+            params["kinds"] = [site.kind]
+            params |= {"vectors": True} if own and direction == NECESSITY else {}
         return self._assay.measured("per_pair.sweep", pairs, params)

@@ -77,6 +77,8 @@ class Labour:
     """They are held at the recipient's writes."""
     moved: Mapping[str, Sequence[float]] | None = None
     """By the name of the joint patch, d at the summary, `[d_model]`; only where vectors were asked for."""
+    apart: Sequence[float] | None = None
+    """D at the summary, `[d_model]`: donor less recipient; likewise."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the store, at seven significant digits."""
@@ -158,9 +160,12 @@ def labour(
         read = model.readout(states).summary
         inside = range(first, last + 1)
         run, held = (_compose(model, start, at_cls, layers, *ends) for layers in (range(0), inside))
-        moved = dict(zip(routes, float64(read) - float64(ends[1]), strict=True)) if vectors else None
-    norms = {route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}
-    return Labour(norms, run, held, digits(moved))
+        norms = {route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}
+        if not vectors:
+            return Labour(norms, run, held)
+        donated, own, patched = (float64(summary) for summary in (*ends, read))
+        moved = dict(zip(routes, digits(patched - own), strict=True))
+        return Labour(norms, run, held, moved, digits((donated - own).flatten()))
 
 
 Patched: TypeAlias = tuple[slice, Tensor]

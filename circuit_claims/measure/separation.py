@@ -5,8 +5,6 @@
   turn that space). A random direction has ``rank / d_model`` of it there: in a model with few labels most of
   what any two clips differ in is invisible in the logits.
 - *margin*: how far the outcome moves the margin of the label.
-- *regions*: parts of both clips are painted over, the same ones, and the summaries' difference that is left
-  is kept as a vector, to be read along the direction of other pairs (`held_out.py`).
 - *ablation*: the tokens that the label owes most to are painted over in both clips, the same ones; what is
   left of the outcome signal, as the projection ``<D', D> / <D, D>`` at the summary, against random tokens.
 """
@@ -22,15 +20,7 @@ from torch import Tensor
 from circuit_claims.measure.digits import digits
 from circuit_claims.measure.grid import count
 from circuit_claims.measure.margin import margins, run_on
-from circuit_claims.measure.regions import (
-    AROUND_IT,
-    HOTSPOT,
-    painted,
-    scores,
-    seed_of,
-    tubelets,
-    whole_frames,
-)
+from circuit_claims.measure.regions import painted, scores, seed_of, tubelets
 from circuit_claims.measure.runs import clean_walk, last_stream, one_clip
 from circuit_claims.models.device import float64
 from circuit_claims.models.residual import ResidualModel
@@ -102,35 +92,6 @@ def outcome_kept(
     return found
 
 
-def differences_left(model: ResidualModel, success: Tensor, failure: Tensor, share: float) -> dict[str, Any]:
-    """Paint over the same part of both clips, and keep what is left of the summaries' difference.
-
-    The parts: the `hotspot frames`, the `frames around it`, and the `top` share of the tokens, those that
-    both clips' label owes most to. Returns `apart`, success less failure `[d_model]`, and `left` by part.
-    Raises MeasurementError for clips of the wrong shape, and for NaN or Inf.
-    """
-    with torch.inference_mode():
-        clips = [
-            one_clip(model, pixels, role) for role, pixels in (("success", success), ("failure", failure))
-        ]
-        label = int(run_on(model, model.embed(clips[0])).logits[0].argmax())
-        owed = scores(model, success, label) + scores(model, failure, label)
-        best = owed[1:].argsort(descending=True, stable=True).tolist()
-        masks = {
-            "hotspot frames": whole_frames(model, HOTSPOT),
-            "frames around it": whole_frames(model, AROUND_IT),
-            f"top {share:g}": tubelets(model, best[: count(share, model.token_grid)]),
-        }
-        seen = [*clips, *(painted(clip[0], mask)[None] for mask in masks.values() for clip in clips)]
-        says = float64(run_on(model, torch.cat([model.embed(clip) for clip in seen])).summary)
-        apart, *left = (says[0::2] - says[1::2]).tolist()
-    return {"apart": digits(apart), "left": dict(zip(masks, digits(left), strict=True))}
-
-
-def _regions(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
-    return differences_left(assay.model(), assay.success(pair), assay.failure(pair), params["share"])
-
-
 def _direction(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, Any]:
     return direction(assay.model(), assay.success(pair), assay.failure(pair))
 
@@ -143,6 +104,5 @@ def _ablation(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, 
 MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {
     "direction": _direction,
     "ablation": _ablation,
-    "regions": _regions,
 }
 """By the name in the store's key."""

@@ -63,10 +63,9 @@ class NecessityQuestions(HeldOutQuestions):
     def outcome_without_all(self, group: Literal["attn", "mlp", "both"], first: int, last: int) -> Sample:
         """How the outcome changes when all attentions, MLPs, or both, of layers are the failure clip's."""
         found = self._labour(first, last, NECESSITY, "outcome")
-        swept = self._sweeps(NECESSITY, "outcome", attn_out(first), "summary")
         return self._along_others(
             f"change of the outcome without {group}, layers {first} to {last} together",
-            {name: one["apart"] for name, one in swept.items()},
+            {name: one["apart"] for name, one in found.items()},
             {name: one["moved"][ROUTE[group]] for name, one in found.items()},
             {
                 "ablated": f"{group}, layers {first} to {last}, all tokens, success clip",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.ablation import MARGIN, band, change, margin_of
 from circuit_claims.measure.questions.held_out import HeldOutQuestions
 from circuit_claims.measure.recovery import UndefinedRecovery
@@ -17,8 +18,8 @@ from circuit_claims.measure.sample import Sample
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
-PAPER = 0.1
-"""The paper's share of the tokens."""
+OTHERS = ("moved in time", "top, clip mean", "top, another frame")
+"""Regions that are measured where they are asked for."""
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.6)
 """The points of the curve, as `measure/regions.py` measures them."""
 JITTER = (-2, 2)
@@ -41,15 +42,15 @@ class RegionQuestions(HeldOutQuestions):
                 `top, another frame` (other baselines than 0), `hotspot frames`, `frames around it`.
             clip: `success` or `failure`.
             of: `margin` or `logit`; or `outcome`, what is then left of the two clips' difference along the
-                held-out direction of the outcome, the same part of both clips painted over (`top 0.1`,
-                `hotspot frames` and `frames around it` only).
+                held-out direction of the outcome, the same part of both clips painted over (the success
+                clip's `top 0.1`, `hotspot frames` and `frames around it` only).
 
         Returns:
             A fraction of the clean margin (or of the outcome) for each pair: -1 loses all of it.
         """
         if of == "outcome":
             return self._outcome_without(region)
-        measured = self._assay.measured("regions.regions", "outcome", _regions_of(clip))
+        measured = self._assay.measured("regions.regions", "outcome", _regions_of(clip, region))
 
         def changed(pair: Pair) -> float:
             return change(measured[pair.name], region, of)
@@ -61,10 +62,12 @@ class RegionQuestions(HeldOutQuestions):
             changed,
             {"ablated": f"{region}, {clip} clip", "readout": READ[of]},
         )
-        return replace(sample, figure=self._curve(measured, clip))
+        return replace(sample, figure=None if region in OTHERS else self._curve(measured, clip))
 
     def _outcome_without(self, region: str) -> Sample:
-        found = self._assay.measured("separation.regions", "outcome", {"share": PAPER})
+        found = self._assay.measured("regions.regions", "outcome", _regions_of("success"))
+        if any(region not in one["left"] for one in found.values()):
+            raise NotApplicable(f"{region!r} is not painted over in both clips, so the outcome is not read")
         apart = {name: one["apart"] for name, one in found.items()}
         lost = {
             name: [whole - left for whole, left in zip(one["apart"], one["left"][region], strict=True)]
@@ -136,9 +139,10 @@ class RegionQuestions(HeldOutQuestions):
                 yield self._assay.shifted(by)
 
 
-def _regions_of(clip: str) -> dict[str, Any]:
+def _regions_of(clip: str, region: str = "") -> dict[str, Any]:
     """The whole curve is measured on the success clip, the paper's table 2 on the failure clip."""
-    return {"clip": clip, "curve": clip == "success"}
+    others = {"others": True} if region in OTHERS else {}
+    return {"clip": clip, "curve": clip == "success" and not others, **others}
 
 
 def _other_window(here: Mapping[str, Any], there: Mapping[str, Any]) -> float:
