@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 RANDOM = "random weights"
 OTHER_PAIRS = ("noise", "other-clip")
-OTHER_DONORS = ("third video", "noise write", "other class")
+OTHER_CLASS = "other class"
+OTHER_DONORS = ("third video", "noise write", OTHER_CLASS)
+NECESSITY = "failure -> success"
 ASSERTED = ("above", "below", "between", "exactly", "negligible", "anything")
 
 
@@ -67,7 +69,7 @@ class Asked:
 
     def _turned(self, control: str) -> str:
         """A control of a donor in the direction that the claim asks in."""
-        from circuit_claims.measure.controls import NECESSITY, REVERSED
+        from circuit_claims.measure.controls import REVERSED
 
         return REVERSED.get(control, control) if self.arguments.get("direction") == NECESSITY else control
 
@@ -95,6 +97,8 @@ def asked_by(table: Table) -> Asked:
         raise table.error(
             "with", f"{measure} needs {', '.join(lacking)}; write with = {{ {lacking[0]} = ... }}"
         )
+    if arguments.get("direction") == NECESSITY and OTHER_CLASS in table.values.get("controls", ()):
+        raise table.error("controls", f"{OTHER_CLASS!r} has no counterpart for {NECESSITY}; leave it out")
     sites = tuple(name for name in arguments if takes[name].annotation == "Site")
     _check_words(table, arguments, takes)
     _check_sites(table, arguments, sites, over, values)

@@ -163,9 +163,9 @@ def labour(
         norms = {route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}
         if not vectors:
             return Labour(norms, run, held)
-        donated, own, patched = (float64(summary) for summary in (*ends, read))
-        moved = dict(zip(routes, digits(patched - own), strict=True))
-        return Labour(norms, run, held, moved, digits((donated - own).flatten()))
+        towards, back, patched = (float64(summary) for summary in (*ends, read))
+        moved = dict(zip(routes, digits(patched - back), strict=True))
+        return Labour(norms, run, held, moved, digits((towards - back).flatten()))
 
 
 Patched: TypeAlias = tuple[slice, Tensor]
