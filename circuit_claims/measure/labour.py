@@ -83,7 +83,8 @@ class Labour:
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the store, at seven significant digits."""
         rounded: dict[str, Any] = digits(asdict(self))
-        return rounded
+        vectors = () if self.moved is None else ("moved", "apart")
+        return {key: rounded[key] for key in ("routes", "run", "held", *vectors)}
 
 
 def labour(

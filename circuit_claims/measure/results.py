@@ -57,8 +57,13 @@ class Sweep:
         return self.patches[site.key].norms
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for the store."""
-        return asdict(self)
+        """Plain data, for the store; without vectors where none were asked for."""
+        plain = asdict(self)
+        if self.apart is None:
+            for one in (plain, *plain["patches"].values()):
+                one.pop("apart", None)
+                one.pop("moved", None)
+        return plain
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Sweep:
