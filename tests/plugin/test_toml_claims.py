@@ -102,7 +102,7 @@ def test_necessity_in_toml_is_necessity_in_python(on_models):
     path.write_text(path.read_text().replace('kind = "reproduces"', 'kind = "means"\nscope = "negative"'))
     on_models.run(*on_models.options())
     python, toml = on_models.entry("python"), on_models.entry("toml")
-    for key in ("verdict", "estimate", "controls"):
+    for key in ("verdict", "sentence", "controls"):
         assert python[key] == toml[key]
     assert toml["controls"]
 
@@ -165,8 +165,8 @@ def test_a_claim_of_any_part(on_models):
             "direction is 'failure -> sucess'; did you mean \"failure -> success\"?",
         ),
         (
-            'measure = "recovery"\nwith = { site = "mlp_out 4", direction = "failure -> success" }\nabove = 1\n'
-            "controls = ['other class']",
+            'measure = "recovery"\nwith = { site = "mlp_out 4", direction = "failure -> success" }\n'
+            "above = 1\ncontrols = ['other class']",
             "'other class' has no counterpart for failure -> success; leave it out",
         ),
         ("above = = 1", "line 7: is not TOML"),
