@@ -29,6 +29,7 @@ from circuit_claims.measure.questions.base import (
     depth,
 )
 from circuit_claims.measure.questions.growth import TraceQuestions
+from circuit_claims.measure.questions.known_answers import KnownAnswerQuestions
 from circuit_claims.measure.questions.labour import LabourQuestions
 from circuit_claims.measure.questions.necessity import NecessityQuestions
 from circuit_claims.measure.questions.probing import ProbingQuestions
@@ -53,6 +54,7 @@ class Circuit(
     SeparationQuestions,
     ScreeningQuestions,
     ProbingQuestions,
+    KnownAnswerQuestions,
 ):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""
 
