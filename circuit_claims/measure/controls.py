@@ -145,7 +145,8 @@ def third_clip(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> list[Any]
 
     Raises NotApplicable where the set has no such pair.
     """
-    control = params.get("control")
+    # A resampled write is of the clip that `ablation.resample` takes.
+    control = "other class" if params.get("by") == "resample" else params.get("control")
     if control not in OTHER_PAIR:
         return []
     other = _other(assay, pair, same_action=OTHER_PAIR[control])
