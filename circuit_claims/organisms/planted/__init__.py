@@ -19,7 +19,14 @@ from typing import Any
 
 from circuit_claims.models.source import ModelError, ModelSource
 from circuit_claims.organisms.planted.amplifiers import amplified_nuisance, nothing, onset, paper_like
-from circuit_claims.organisms.planted.circuit import LABELS, Evidence, Planted
+from circuit_claims.organisms.planted.circuit import Evidence, Planted
+from circuit_claims.organisms.planted.orders import (
+    xor_at_once,
+    xor_cascade,
+    xor_composes,
+    xor_nuisance,
+    xor_one_fact,
+)
 from circuit_claims.organisms.planted.redundant import attn_driver, edition1, hydra, mlp_driver, redundant2
 from circuit_claims.organisms.planted.serial import attn_carries, broadcast, composes, eraser
 
@@ -54,6 +61,11 @@ PLANTED: Mapping[str, Planted] = MappingProxyType(
             *(onset(layer) for layer in (3, 5, 8)),
             nothing(),
             amplified_nuisance(),
+            xor_composes(),
+            xor_at_once(),
+            xor_cascade(),
+            xor_one_fact(),
+            xor_nuisance(),
         )
     }
 )
@@ -65,7 +77,7 @@ def build(name: str) -> Any:
     from circuit_claims.organisms.planted import weights
 
     circuit = PLANTED[name]
-    return weights.build(circuit.parts, circuit.start, LABELS)
+    return weights.build(circuit.parts, circuit.start, circuit.evidence.stage)
 
 
 def planted_source(name: str) -> ModelSource:
@@ -73,25 +85,31 @@ def planted_source(name: str) -> ModelSource:
     short = name.removeprefix(PREFIX)
     if short not in PLANTED:
         raise ModelError(PREFIX + short, "no such circuit is planted", f"there are {', '.join(PLANTED)}")
+    weights = hashlib.sha256((Path(__file__).parent / "weights.py").read_bytes()).hexdigest()
     return ModelSource(
         name=PREFIX + short,
         build=partial(build, short),
         build_fingerprint=f"{short} {_code_hash()}",
-        # All circuits are written into one configuration, so that fresh weights are the same for all.
-        architecture=hashlib.sha256((Path(__file__).parent / "weights.py").read_bytes()).hexdigest(),
+        # Circuits with as many labels share a configuration, so that fresh weights are the same for all.
+        architecture=f"{weights} {len(PLANTED[short].evidence.stage.labels)} labels",
     )
 
 
 def write_pairs(folder: Path, circuit: Planted, seed: int = 0) -> Path:
     """Draw the clips that a circuit is measured on, and return their manifest (see `scenes.py`)."""
-    from circuit_claims.organisms.planted import scenes
+    from circuit_claims.organisms.planted import scenes, scenes_order
 
+    if circuit.evidence is Evidence.ORDER:
+        return scenes_order.write_pairs(folder, seed)
     return scenes.write_pairs(folder, circuit.evidence, seed)
 
 
 def scenes_hash() -> str:
     """Of the source that draws the clips: a change of it is another set."""
-    return hashlib.sha256((Path(__file__).parent / "scenes.py").read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("scenes*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 @cache
@@ -99,6 +117,6 @@ def _code_hash() -> str:
     """Of the source that makes the weights: a change of any circuit is another model."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.name != "scenes.py":
+        if not path.name.startswith("scenes"):
             digest.update(f"{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()
