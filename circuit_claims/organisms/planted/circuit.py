@@ -29,6 +29,8 @@ from circuit_claims.organisms.planted.parts import (
 )
 
 Vector: TypeAlias = Mapping[str, float]
+LABELS = STILL.labels
+"""States of the lamps (l0, l1): the actions of pairs whose facts stay."""
 
 
 class Evidence(StrEnum):

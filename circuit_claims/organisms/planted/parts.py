@@ -75,9 +75,7 @@ TIMES: Mapping[str, range] = {
     "tag_n": range(4, 8),
 }
 """Facts and nuisance are read from the second half of the window."""
-LABELS = ("neither lamp", "right lamp", "left lamp", "both lamps")
-"""States of the lamps (l0, l1): the actions of the planted pairs."""
-STILL = Stage(CELLS, TIMES, LABELS)
+STILL = Stage(CELLS, TIMES, ("neither lamp", "right lamp", "left lamp", "both lamps"))
 """Facts are squares that are bright or dark to the end."""
 
 BLOCKS = 8

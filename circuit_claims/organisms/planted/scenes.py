@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.organisms.encode import encode
-from circuit_claims.organisms.planted.circuit import Evidence
-from circuit_claims.organisms.planted.parts import CELLS, CONTRAST, LABELS, SQUARE
+from circuit_claims.organisms.planted.circuit import LABELS, Evidence
+from circuit_claims.organisms.planted.parts import CELLS, CONTRAST, SQUARE
 
 SIZE, TILE = 64, 16
 GREY = 128.5
