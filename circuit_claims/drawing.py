@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     Point: TypeAlias = Sample | Sequence[Sample] | float | None
 
-RESAMPLES = 999
-"""Of the bootstrap, for a band that is looked at and not judged by."""
-
 
 def curve(
     title: str,
@@ -84,7 +81,7 @@ def _point(point: Point) -> tuple[float | None, float | None, float | None]:
 
     if not point.values:
         return None, None, None
-    found = interval(point.values, point.groups or None, point.clips or None, resamples=RESAMPLES)
+    found = interval(point.values, point.groups or None, point.clips or None)
     told = [found.estimate, found.low, found.high]
     if point.unit == "log ratio":
         told = [exp(value) if value < 700 else value for value in told]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from circuit_claims.judge.claim import Control, Design, Evidence, PositiveControl, Verdict
 from circuit_claims.judge.ledger import Planned, Result
+from circuit_claims.judge.margins import margin_of
 
 if TYPE_CHECKING:
     from circuit_claims.judge.expectation import Expectation
@@ -42,7 +43,7 @@ class Judge:
         published: float | None = None,
         rounding: float = 0.0,
         controls: Mapping[str, AnyControl] | None = None,
-        equivalence: float = 0.05,
+        margin: float | None = None,
         positive: Mapping[str, tuple[Sample, Expectation]] | None = None,
         jitter: Sample | None = None,
         figure: Callable[[], Mapping[str, Any]] | None = None,
@@ -51,13 +52,14 @@ class Judge:
 
         `published` is the paper's number in the measurement's unit (fractions: 1.0 is 100 %), `rounding`
         half a unit of its last digit. `controls` are measurements that a `means` claim has to exceed,
-        pair by pair, or in pairs of their own; a list of samples are seeds of random weights, and a mapping
-        are the other members of a family (heads, say), out of which the claim's has to stand out.
-        A control within `equivalence` of the claim (in its unit) is shown to be no different.
+        pair by pair, or in pairs of their own; `circuit.over_seeds(...)` is of seeds of random weights, and a
+        mapping of the other members of a family (heads, say), out of which the claim's has to stand out.
+        A control is exceeded by more than `margin` (in the claim's unit; by default what the unit has), or it
+        is not exceeded, however many pairs show a smaller difference.
 
         `positive` are measurements that must be as expected for "nothing was seen" to mean anything, and
         `jitter` is by how much the window moves each pair's value: where either fails, what rests on
-        equivalence is inconclusive.
+        there being nothing is inconclusive.
 
         `figure` makes what a person would rather look at (see `curve`); it decides nothing, and is not
         asked where a run is only judged again.
@@ -65,7 +67,8 @@ class Judge:
         if self._done:
             raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
         self._done = True
-        made = {name: _control(name, c, measured) for name, c in (controls or {}).items()}
+        asked, as_asserted = dict(controls or {}), (measured, expectation)
+        made = {name: _control(name, c, measured) for name, c in asked.items()}
         if self._thresholds:
             measured, expectation, made = by_pair(measured, expectation, made, self._thresholds)
             published = None  # one number, and the thresholds are several
@@ -74,7 +77,7 @@ class Judge:
             published=published,
             rounding=rounding,
             controls=tuple(made.values()),
-            equivalence=equivalence,
+            margin=margin_of(measured.unit) if margin is None else margin,
             positive=tuple(
                 PositiveControl(name, self._evidence(sample), seen)
                 for name, (sample, seen) in (positive or {}).items()
@@ -82,11 +85,37 @@ class Judge:
             jitter=() if jitter is None else jitter.values,
             figure=measured.figure if figure is None else figure(),
         )
-        from circuit_claims.judge.verdict import decide
+        from circuit_claims.judge.verdict import FEW_PAIRS, decide, judged_by_points
 
+        if judged_by_points(self._planned.claim, evidence):
+            evidence = replace(evidence, flags=(*evidence.flags, FEW_PAIRS))
         verdict = decide(self._planned.claim, evidence, expectation)
+        if verdict.wants_seeds:
+            evidence = self._with_more_seeds(evidence, asked, verdict.wants_seeds, as_asserted)
+            verdict = decide(self._planned.claim, evidence, expectation)
         self._keep(Result(self._planned, verdict, evidence, expectation))
         return verdict
+
+    def _with_more_seeds(
+        self,
+        evidence: Evidence,
+        asked: Mapping[str, AnyControl],
+        wanted: Sequence[str],
+        as_asserted: tuple[Sample, Expectation],
+    ) -> Evidence:
+        """The same with all seeds of the random weights that leave the claim open."""
+        from circuit_claims.measure.seeds import MOST, Seeds
+
+        def grown(control: Control) -> Control:
+            seeds = asked[control.name]
+            if control.name not in wanted or not isinstance(seeds, Seeds) or len(seeds) == MOST:
+                return control
+            more = {control.name: _control(control.name, seeds.more(), as_asserted[0])}
+            if self._thresholds:
+                *_, more = by_pair(*as_asserted, more, self._thresholds)
+            return more[control.name]
+
+        return replace(evidence, controls=tuple(map(grown, evidence.controls)))
 
     def _evidence(self, measured: Sample) -> Evidence:
         return Evidence(
@@ -152,7 +181,8 @@ def by_pair(
 
 
 def _control(name: str, control: AnyControl, measured: Sample) -> Control:
-    """A control as the judge takes it: a list are seeds of random weights, a mapping is a family."""
+    """A control as the judge takes it: a sequence are seeds of random weights, a mapping is a family."""
+    base: tuple[Sample, ...] = getattr(control, "base", ())
     if isinstance(control, Mapping):
         samples, design = list(control.values()), Design.FAMILY
     elif isinstance(control, Sequence):
@@ -160,12 +190,14 @@ def _control(name: str, control: AnyControl, measured: Sample) -> Control:
     else:
         samples = [control]
         design = Design.PAIRED if control.pairs == measured.pairs else Design.UNPAIRED
-    undefined = next((why for sample in samples for why in sample.undefined.values()), "")
+    undefined = next((why for sample in (*samples, *base) for why in sample.undefined.values()), "")
+    beside = base or samples
     return Control(
         name=name,
         design=design,
         rows=tuple(sample.values for sample in samples),
-        groups=samples[0].groups,
-        clips=samples[0].clips,
+        groups=beside[0].groups,
+        clips=beside[0].clips,
         undefined=undefined,
+        base=tuple(sample.values for sample in base),
     )

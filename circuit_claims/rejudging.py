@@ -19,6 +19,7 @@ from circuit_claims.closing import INCOMPLETE
 from circuit_claims.judge.claim import Control, Design, Evidence, Outcome, PositiveControl, Verdict
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.ledger import Planned, Result
+from circuit_claims.judge.margins import margin_of
 from circuit_claims.judge.plain import expectation_from_plain
 from circuit_claims.judge.record import RecordError, record_path
 from circuit_claims.judging import MINUS_THRESHOLD
@@ -261,7 +262,7 @@ class Silent:
         if not inspect.isfunction(asked):
             raise NotImplementedError(f"{question} of {self.name} is in no report")
         empty = Sample("as recorded", "fraction", ())
-        answers = {"Sample": empty, "None": None, "tuple[Self, ...]": (self,)}
+        answers = {"Sample": empty, "None": None, "tuple[Self, ...]": (self,), "Seeds": (empty,)}
         answer = answers[str(inspect.signature(asked).return_annotation)]
         return lambda *_args, **_how: answer
 
@@ -280,7 +281,7 @@ class Again:
         published: float | None = None,
         rounding: float = 0.0,
         controls: Mapping[str, Any] | None = None,
-        equivalence: float = 0.05,
+        margin: float | None = None,
         positive: Mapping[str, tuple[Any, Expectation]] | None = None,
         jitter: Any = None,
         figure: Any = None,  # noqa: ARG002
@@ -298,7 +299,7 @@ class Again:
             evidence,
             published=published,
             rounding=rounding,
-            equivalence=equivalence,
+            margin=margin_of(evidence.unit) if margin is None else margin,
             controls=tuple(there.get(name) or _unmeasured(name) for name in controls or {}),
             positive=tuple(
                 PositiveControl(name, known.get(name, nothing), seen)

@@ -22,7 +22,7 @@ def controls(circuit):
     def of(site):
         return {
             "same outcome": circuit.recovery(site, pairs="noise"),
-            "random weights": [random.recovery(site) for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda random: random.recovery(site)),
         }
 
     return of

@@ -131,7 +131,7 @@ def _model_names() -> Callable[[str], str]:
     """A name for a fingerprint: of the models that come with the package and their random controls."""
     from dataclasses import replace
 
-    from circuit_claims.measure.questions.base import RANDOM_SEEDS
+    from circuit_claims.measure.seeds import SEEDS
     from circuit_claims.models.checkpoint import fingerprint
     from circuit_claims.organisms.registry import EMBEDDED, resolve
 
@@ -140,7 +140,7 @@ def _model_names() -> Callable[[str], str]:
         source = resolve(name)
         known[fingerprint(source)] = name
         for kind in ("random", "shuffled"):
-            for seed in RANDOM_SEEDS:
+            for seed in SEEDS:
                 reinit = replace(source, reinit=(kind, seed))
                 known.setdefault(fingerprint(reinit), f"{kind}:{name}#{seed}")
     return lambda weights: known.get(weights, f"weights {weights[:12]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.table import Table, nearest
@@ -58,7 +59,7 @@ class Asked:
         found: dict[str, Any] = {}
         for control in self.controls:
             if control == RANDOM:
-                found[control] = [self.sample(random, part) for random in circuit.random()]
+                found[control] = circuit.over_seeds(partial(self.sample, part=part))
             elif control in OTHER_PAIRS:
                 found[f"same outcome: {control}"] = self.sample(circuit, part, pairs=control)
             else:

@@ -69,7 +69,7 @@ def test_outcome_signal_is_amplified_from_layer_5_to_11(circuit, judge):
         controls={
             "same outcome, other sensor noise": growth(circuit, pairs="noise"),
             "same outcome, other clip": growth(circuit, pairs="other-clip"),
-            "random weights": [growth(random) for random in circuit.random()],
+            "random weights": circuit.over_seeds(growth),
         },
         jitter=circuit.jitter(growth),
         figure=lambda: relative_delta(circuit),
@@ -90,7 +90,7 @@ def test_the_rise_starts_at_layer_5(circuit, judge):
         above(MATTERS),
         controls={
             "same outcome, other sensor noise": circuit.kink(layer, pairs="noise"),
-            "random weights": [random.kink(layer) for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: of.kink(layer)),
         },
         jitter=circuit.jitter(lambda moved: moved.kink(layer)),
     )
@@ -113,7 +113,7 @@ def test_outcome_delta_grows_more_than_a_same_outcome_delta(circuit, judge):
         controls={
             "same outcome, other sensor noise": growth(circuit, pairs="noise"),
             "same outcome, other clip": growth(circuit, pairs="other-clip"),
-            "random weights": [growth(random) for random in circuit.random()],
+            "random weights": circuit.over_seeds(growth),
         },
         jitter=circuit.jitter(growth),
         figure=lambda: relative_delta(circuit),
@@ -134,7 +134,7 @@ def test_the_delta_filters_out_low_level_noise(circuit, judge):
         circuit.noise_filtered(),
         above(0.0),
         controls={"same outcome, other clip": circuit.noise_filtered(pairs="other-clip")},
-        equivalence=0.01,
+        margin=0.01,
         positive={"held-out outcome direction": (circuit.outcome_direction(*AMPLIFIED), above(0.5))},
     )
 

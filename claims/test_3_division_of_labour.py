@@ -166,7 +166,7 @@ def test_each_mlp_recovers_more_than_its_attention(circuit, judge, layer):
 
 
 MATTERS = 0.05
-"""A recovery of under 5 points is none: the controls' equivalence bound."""
+"""A recovery of under 5 points is none."""
 MOST = 0.5
 EDITIONS = "title and abstract, all editions; E1 section 3"
 UNTESTED = "no edition measures it"

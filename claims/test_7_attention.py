@@ -184,5 +184,5 @@ def test_the_shown_heads_carry_the_outcome(circuit, judge, head):
             "the other heads": circuit.others(circuit.head_recovery, layer, number, circuit.swept_heads()),
             "same outcome, other clip": circuit.head_recovery(layer, number, pairs="other-clip"),
         },
-        equivalence=0.01,
+        margin=0.01,
     )

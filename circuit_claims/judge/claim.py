@@ -151,7 +151,7 @@ class Design(StrEnum):
 
 @dataclass(frozen=True)
 class Control:
-    """A measurement that a `means` claim must exceed."""
+    """A measurement that a `means` claim must exceed by a margin."""
 
     name: str
     design: Design
@@ -163,6 +163,9 @@ class Control:
     """The clips that each value rests on."""
     undefined: str = ""
     """Why the control has no values, where it has none."""
+    base: tuple[tuple[float, ...], ...] = ()
+    """Of `seeds` that are contrasted in what a claim has beyond its same-outcome pairs: the values of those
+    pairs, the claim's model first, then a row for each seed. `groups` and `clips` are those pairs' then."""
 
 
 @dataclass(frozen=True)
@@ -194,13 +197,13 @@ class Evidence:
     rounding: float = 0.0
     """Half a unit of the published number's last digit, in this evidence's unit."""
     controls: tuple[Control, ...] = ()
-    equivalence: float = 0.05
-    """Differences from a control smaller than this do not matter; fixed before the run."""
+    margin: float = 0.05
+    """The smallest difference from a control that matters, in `unit`; fixed before the run."""
     positive: tuple[PositiveControl, ...] = ()
     """What the assay must be able to see; where it does not, the claim is undecided."""
     jitter: tuple[float, ...] = ()
-    """By how much the value of each pair moves with the window. Larger than `equivalence`, on average, it
-    leaves nothing that could be shown equal or negligible."""
+    """By how much the value of each pair moves with the window. Larger than `margin`, on average, it leaves
+    nothing that could be shown equal or negligible."""
     figure: Mapping[str, Any] | None = None
     """What a person would rather look at (docs/report-figures.md); decides nothing."""
     flags: tuple[str, ...] = ()
@@ -232,5 +235,7 @@ class Verdict:
     """The end of the interval that decided, the one nearest to the expectation's edge."""
     contrasts: tuple[dict[str, Any], ...] = ()
     """Claim minus each control, with its interval."""
+    wants_seeds: tuple[str, ...] = ()
+    """Controls of random weights that more seeds would decide, where nothing else is open."""
     effect: dict[str, Any] = field(default_factory=dict)
     """Effect sizes, which stand beside the verdict and decide nothing: see `effects.sizes`."""

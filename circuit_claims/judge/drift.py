@@ -2,7 +2,8 @@
 
 With the same weights (by hash) a number that moved is a changed environment: another library, another
 processor, other code that measures. Estimates have to agree within the numeric tolerance. With other weights,
-a new version of the model, numbers move by nature: what fails is a finding whose verdict changed, or whose
+a new version of the model, numbers move by nature: what fails is a finding whose verdict changed (or whose
+cause did: "refuted by its value" and "refuted by its specificity" say different things), or whose
 difference to the record, pair by pair, lies beyond the declared tolerance with its whole interval: its mean,
 or its mean size, which sees a change that moves some pairs up and others down.
 """
@@ -54,7 +55,7 @@ class Drift(StrEnum):
     UNRECORDED = "unrecorded"
     AS_RECORDED = "as recorded"
     BORDERLINE = "borderline"
-    """The verdict flipped while estimate and deciding bound stayed within tolerance."""
+    """The verdict or its cause flipped while estimate and deciding bound stayed within tolerance."""
     MOVED = "moved"
     """The same verdict, but the estimate left its tolerance."""
     FLIPPED = "flipped"
@@ -138,7 +139,7 @@ def compare(
     if entry is None:
         return Comparison(Drift.UNRECORDED)
     residue = claim.kind is Kind.EXACT and not standing.arithmetic
-    same = verdict.outcome is entry.verdict
+    same = _same(entry, verdict)
     of_parts = claim.quantifier is not None and evidence is None  # each of which is compared itself
     if residue or entry.estimate is None or (same and of_parts):
         return _said(entry, verdict) if same else _flipped(entry, verdict, "")
@@ -172,7 +173,7 @@ def _with_other_weights(
     """Of another version of the model: by verdict, and by the paired difference to the recorded values."""
     tolerance = entry.tolerance or 0.0
     near = _within(entry.estimate, verdict.estimate, tolerance)
-    if verdict.outcome is not entry.verdict:
+    if not _same(entry, verdict):
         if near and entry.bound is not None and _within(entry.bound, verdict.bound, tolerance):
             return _borderline(entry, verdict)
         return _flipped(entry, verdict, "")
@@ -223,6 +224,11 @@ def _tolerance(entry: Entry, evidence: Evidence | None, standing: Standing) -> f
     return numeric_tolerance(unit, entry.estimate, evidence.values if evidence is not None else ())
 
 
+def _same(entry: Entry, verdict: Verdict) -> bool:
+    """Whether verdict and cause are as recorded; a record written by hand may leave out the cause."""
+    return verdict.outcome is entry.verdict and entry.why in ("", verdict.reason)
+
+
 def _said(entry: Entry, verdict: Verdict, move: Move | None = None) -> Comparison:
     return Comparison(Drift.AS_RECORDED, f"{verdict.outcome}, as recorded", entry, move)
 
@@ -238,15 +244,22 @@ def _moved(entry: Entry, verdict: Verdict, how: str, move: Move | None = None) -
 def _borderline(entry: Entry, verdict: Verdict) -> Comparison:
     return Comparison(
         Drift.BORDERLINE,
-        f"borderline: recorded {entry.verdict}, now {verdict.outcome}, with the estimate within tolerance "
+        f"borderline: recorded {_verdicts(entry, verdict)}, with the estimate within tolerance "
         f"({_numbers(entry, verdict)})",
         entry,
     )
 
 
 def _flipped(entry: Entry, verdict: Verdict, why: str) -> Comparison:
-    sentence = f"recorded {entry.verdict}, now {verdict.outcome} ({_numbers(entry, verdict)}){why}"
+    sentence = f"recorded {_verdicts(entry, verdict)} ({_numbers(entry, verdict)}){why}"
     return Comparison(Drift.FLIPPED, sentence, entry)
+
+
+def _verdicts(entry: Entry, verdict: Verdict) -> str:
+    """Recorded and now, with their causes where these alone differ."""
+    if verdict.outcome is not entry.verdict:
+        return f"{entry.verdict}, now {verdict.outcome}"
+    return f"{entry.verdict} ({entry.why}), now {verdict.outcome} ({verdict.reason or 'no cause'})"
 
 
 def _numbers(entry: Entry, verdict: Verdict) -> str:

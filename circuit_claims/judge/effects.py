@@ -73,16 +73,6 @@ def hodges_lehmann(values: Sequence[float]) -> float:
     return float(np.median((array[i] + array[j]) / 2))
 
 
-def pairs_for_sign_flip(alpha: float = 0.05, parts: int = 1, two_sided: bool = False) -> int:
-    """Fewest pairs with which a sign-flip test can reach alpha / parts, all signs being alike.
-
-    2^-n <= alpha / parts one-sided, 2^(1-n) two-sided; below this number no data can reject.
-    """
-    if not 0 < alpha < 1 or parts < 1:
-        raise ValueError(f"alpha lies between 0 and 1 and parts are at least 1, not {alpha} and {parts}")
-    return math.ceil(-math.log2(alpha / parts) - 1e-12) + two_sided
-
-
 def pairs_for_margin(sd: float, margin: float, level: float = 0.95, power: float = 0.8) -> int | None:
     """Fewest pairs whose t interval excludes a value at this distance, with the given power.
 
@@ -98,35 +88,6 @@ def pairs_for_margin(sd: float, margin: float, level: float = 0.95, power: float
     def reached(n: int) -> bool:
         critical = t_quantile((1 + level) / 2, n - 1)
         return noncentral_t_above(critical, n - 1, math.sqrt(n) * margin / sd) >= power
-
-    return _fewest(reached)
-
-
-def pairs_for_equivalence(sd: float, bound: float, alpha: float = 0.05, power: float = 0.8) -> int | None:
-    """Fewest pairs whose 1 - 2 alpha interval lies inside (-bound, bound) when the true mean is 0.
-
-    Power = E_s[2 Phi((bound sqrt n - t_{1 - alpha, n - 1} s) / sd) - 1]_+ with s over the chi distribution
-    (Phillips 1990). None where no number up to `MOST` is enough.
-    """
-    from scipy import integrate, stats
-
-    _planned(sd, bound, 1 - 2 * alpha, power)
-    if bound == 0:
-        return None
-    if sd == 0:
-        return 2
-
-    def reached(n: int) -> bool:
-        critical = t_quantile(1 - alpha, n - 1)
-        reach = bound * math.sqrt(n) / sd
-        spread = stats.chi(n - 1, scale=1 / math.sqrt(n - 1))
-        last = min(reach / critical, float(spread.ppf(1 - 1e-12)))
-        found, _ = integrate.quad(
-            lambda s: (2 * stats.norm.cdf(reach - critical * s) - 1) * spread.pdf(s),
-            float(spread.ppf(1e-12)),
-            last,
-        )
-        return bool(found >= power)
 
     return _fewest(reached)
 

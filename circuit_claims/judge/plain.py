@@ -60,6 +60,7 @@ def from_plain(plain: Mapping[str, Any]) -> Result:
                 **plain["verdict"],
                 "outcome": Outcome(plain["verdict"]["outcome"]),
                 "contrasts": tuple(plain["verdict"]["contrasts"]),
+                "wants_seeds": tuple(plain["verdict"]["wants_seeds"]),
             }
         ),
         evidence=None if evidence is None else evidence_from_plain(evidence),
@@ -96,6 +97,7 @@ def planned_from_plain(plain: Mapping[str, Any]) -> Planned:
 
 def evidence_from_plain(plain: Mapping[str, Any]) -> Evidence:
     """What was observed, back from JSON data."""
+    plain = {"margin" if key == "equivalence" else key: value for key, value in plain.items()}  # before 0.13
     return Evidence(
         **{
             **plain,
@@ -122,6 +124,7 @@ def _control(plain: Mapping[str, Any]) -> Control:
             "rows": tuple(tuple(row) for row in plain["rows"]),
             "groups": tuple(plain["groups"]),
             "clips": tuple(tuple(clips) for clips in plain["clips"]),
+            "base": tuple(tuple(row) for row in plain.get("base", ())),
         }
     )
 

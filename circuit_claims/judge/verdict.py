@@ -1,40 +1,31 @@
 """From evidence and expectation to a verdict.
 
-The rules are those of the documentation: *supported* needs the interval inside the expectation and,
-for a `means` claim, a contrast with every declared control; *refuted* needs the interval outside, or
-a control that is shown equivalent; everything else is *inconclusive*. A point estimate never decides
-a scientific claim.
+The rules are those of docs/verdicts.md: *supported* needs the interval inside the expectation and, for a
+`means` claim, every declared control exceeded by the margin; *refuted* needs the interval outside, or a
+control that is shown not to be exceeded (`gate.py`); everything else is *inconclusive*. A point estimate
+never decides a scientific claim.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import (
-    Claim,
-    Control,
-    Design,
-    Evidence,
-    Kind,
-    Outcome,
-    Scope,
-    Verdict,
-)
+from circuit_claims.judge.claim import Claim, Evidence, Kind, Outcome, Scope, Verdict
 from circuit_claims.judge.counted import counted
 from circuit_claims.judge.expectation import Expectation
+from circuit_claims.judge.units import independent, told
 
 if TYPE_CHECKING:
     from circuit_claims.judge.intervals import Interval
 
 LEVEL = 0.95
-SENSES: Mapping[str, Callable[[float], float]] = {
-    "below": lambda value: -value,
-    "negligible": lambda value: -abs(value),
-}
-"""By an expectation's kind, which way a claim has to differ from its controls; otherwise upwards."""
 MIN_PAIRS = 5
-"""Below five pairs no exact sign-flip test reaches 5 % and no interval is trusted to decide."""
+"""Below five independent pairs no interval is trusted to decide."""
+FEW_PAIRS = f"few pairs: fewer than {MIN_PAIRS} independent ones, each judged by its own value"
+"""The flag of a reproduction that is judged so."""
+HALF = 0.5
+"""An effect is negligible where its mean size is, and where more than this share of the pairs is."""
 
 
 def decide(claim: Claim, evidence: Evidence, expectation: Expectation, level: float = LEVEL) -> Verdict:
@@ -66,8 +57,8 @@ def decide(claim: Claim, evidence: Evidence, expectation: Expectation, level: fl
             reason="undefined",
             sentence=f"Undefined for {some} of {counted(some + len(evidence.values), 'pair')}: {why}.",
         )
-    if len(evidence.values) == 1 and claim.kind in (Kind.REPRODUCES, Kind.FORENSIC):
-        return _decide_point(evidence, expectation)
+    if judged_by_points(claim, evidence):
+        return _decide_points(evidence, expectation)
     found = _decide_interval(claim, evidence, expectation, level)
     return _if_sensitive(found, evidence, expectation, level)
 
@@ -81,12 +72,14 @@ def _if_sensitive(found: Verdict, evidence: Evidence, expectation: Expectation, 
     if found.outcome is not Outcome.SUPPORTED and found.reason != "specificity":
         return found
     blind = [
-        f"{control.name} is {told.sentence.rstrip('.')}"
+        f"{control.name} is {seen.sentence.rstrip('.')}"
         for control in evidence.positive
-        if (told := _seen(control.evidence, control.expectation, level)).outcome is not Outcome.SUPPORTED
+        if (seen := _seen(control.evidence, control.expectation, level)).outcome is not Outcome.SUPPORTED
     ]
-    if expectation.kind == "negligible" and _jitters_by_more_than(evidence, expectation.high):
-        blind.append(_jitter_told(evidence, expectation.high))
+    if expectation.kind == "negligible":
+        from circuit_claims.judge.gate import jitters
+
+        blind += filter(None, [jitters(evidence, expectation.high)])
     if not blind:
         return found
     return replace(
@@ -99,17 +92,8 @@ def _if_sensitive(found: Verdict, evidence: Evidence, expectation: Expectation, 
 
 def _seen(evidence: Evidence, expectation: Expectation, level: float) -> Verdict:
     """A positive control, judged as a number of its own."""
-    seen = Claim("positive-control", "", "", Kind.FORENSIC, Scope.EXACT)
-    return decide(seen, evidence, expectation, level)
-
-
-def _jitters_by_more_than(evidence: Evidence, bound: float) -> bool:
-    return bool(evidence.jitter) and sum(evidence.jitter) / len(evidence.jitter) > bound
-
-
-def _jitter_told(evidence: Evidence, bound: float) -> str:
-    mean = sum(evidence.jitter) / len(evidence.jitter)
-    return f"moving the window moves it by {mean:.3g}, more than the {bound:.3g} that would matter"
+    claim = Claim("positive-control", "", "", Kind.FORENSIC, Scope.EXACT)
+    return decide(claim, evidence, expectation, level)
 
 
 def _decide_exact(evidence: Evidence, expectation: Expectation) -> Verdict:
@@ -154,70 +138,116 @@ def _middle(expectation: Expectation) -> float:
     return sum(ends) / len(ends)
 
 
-def _decide_point(evidence: Evidence, expectation: Expectation) -> Verdict:
-    """One pair: a reproduction is judged by the value itself, at the published rounding."""
-    value = evidence.values[0]
-    holds = expectation.widened(evidence.rounding).holds(value)
+def judged_by_points(claim: Claim, evidence: Evidence) -> bool:
+    """Whether a reproduction has too few pairs for an interval, so that each pair's own value is judged."""
+    few = independent(evidence.clips or None, len(evidence.values)) < MIN_PAIRS
+    return few and claim.kind in (Kind.REPRODUCES, Kind.FORENSIC)
+
+
+def _decide_points(evidence: Evidence, expectation: Expectation) -> Verdict:
+    """A reproduction on few pairs: all inside, all outside, or some of each, at the published rounding."""
+    values, wide = evidence.values, expectation.widened(evidence.rounding)
+    n, inside = len(values), sum(map(wide.holds, values))
+    estimate = values[0] if min(values) == max(values) else sum(values) / n
+    outcome, reason = Outcome.INCONCLUSIVE, "few pairs"
+    if inside in (0, n):
+        outcome = Outcome.SUPPORTED if inside else Outcome.REFUTED
+        reason = "" if inside else "value"
+    shown = (
+        f"{values[0]:.4g} on the one pair"
+        if n == 1
+        else f"{min(values):.4g} to {max(values):.4g} on {n} pairs"
+    )
+    within = "" if inside in (0, n) else f", which {inside} of them {'is' if inside == 1 else 'are'}"
+    nearest = min(values, key=lambda value: min(abs(value - edge) for edge in (wide.low, wide.high)))
     return Verdict(
-        Outcome.SUPPORTED if holds else Outcome.REFUTED,
-        "" if holds else "value",
-        f"{_capital(evidence.name)} is {value:.4g} on the one pair; asserted is {expectation.words}.",
-        estimate=value,
-        n=1,
-        method="point value",
-        bound=value,
+        outcome,
+        reason,
+        f"{_capital(evidence.name)} is {shown}; asserted is {expectation.words}{within} (few pairs).",
+        estimate=estimate,
+        low=None if n == 1 else min(values),
+        high=None if n == 1 else max(values),
+        n=independent(evidence.clips or None, n),
+        method="point value" if n == 1 else "point values",
+        bound=nearest,
     )
 
 
 def _decide_interval(claim: Claim, evidence: Evidence, expectation: Expectation, level: float) -> Verdict:
-    # An equivalence test at 5 % is a 90 % interval inside the bound (two one-sided tests).
-    used = 1 - 2 * (1 - level) if expectation.kind == "negligible" else level
-    found = _interval(evidence.values, evidence, used)
-    n = found.n
-    if n < MIN_PAIRS:
-        return Verdict(
-            Outcome.INCONCLUSIVE,
-            "too few pairs",
-            f"{n} independent {'pair decides' if n == 1 else 'pairs decide'} nothing: "
-            f"at least {MIN_PAIRS} are needed (estimate {found.estimate:.3g}).",
-            estimate=found.estimate,
-            n=n,
-            method="point value",
-        )
+    sizes = expectation.kind == "negligible"
+    found = _interval([abs(v) for v in evidence.values] if sizes else evidence.values, evidence, level)
+    if found.n < MIN_PAIRS:
+        return _too_few(found, evidence, expectation)
     low, high = found.low, found.high
-    numbers = f"{found.estimate:.3g} [{low:.3g}, {high:.3g}], n = {n}"
+    numbers = f"{found.estimate:.3g} [{low:.3g}, {high:.3g}]{' in size' if sizes else ''}, n = {found.n}"
+    inside, outside = expectation.contains(low, high), expectation.excludes(low, high)
+    if sizes:
+        inside, outside, within = _by_pair(found, evidence, expectation.high, level)
+        numbers += within
+    name = _capital(evidence.name)
     base = Verdict(
         Outcome.INCONCLUSIVE,
         "straddles",
-        f"{_capital(evidence.name)} is {numbers}, which straddles {expectation.words}"
-        f"{_more(found, expectation)}.",
+        f"{name} is {numbers}, which straddles {expectation.words}{_more(found, expectation)}.",
         estimate=found.estimate,
         low=low,
         high=high,
-        level=used,
-        n=n,
+        level=level,
+        n=found.n,
         method=found.method,
         bound=expectation.deciding(low, high),
         effect=_effect(evidence, expectation),
     )
-    if expectation.excludes(low, high):
+    if outside:
         return replace(
             base,
             outcome=Outcome.REFUTED,
             reason="value",
-            sentence=f"{_capital(evidence.name)} is {numbers}; asserted is {expectation.words}.",
+            sentence=f"{name} is {numbers}; asserted is {expectation.words}.",
         )
     # What random weights may show as well needs no contrast to be said, but keeps to those it declares.
     if claim.kind is Kind.MEANS and (evidence.controls or claim.scope is Scope.TRAINED):
-        return _gate(base, evidence, expectation, level, numbers)
-    if expectation.contains(low, high):
+        return _gate(base, evidence, expectation, level, numbers, satisfied=inside)
+    if inside:
         return replace(
             base,
             outcome=Outcome.SUPPORTED,
             reason="",
-            sentence=f"{_capital(evidence.name)} is {numbers}, which is {expectation.words}.",
+            sentence=f"{name} is {numbers}, which is {expectation.words}.",
         )
     return base
+
+
+def _too_few(found: "Interval", evidence: Evidence, expectation: Expectation) -> Verdict:
+    there = told(evidence.clips or None, len(evidence.values))
+    decide = "decides" if len(evidence.values) == 1 else "decide"
+    return Verdict(
+        Outcome.INCONCLUSIVE,
+        "too few pairs",
+        f"{there} {decide} nothing: at least {MIN_PAIRS} are needed (estimate {found.estimate:.3g})"
+        f"{_more(found, expectation, at_least=MIN_PAIRS)}.",
+        estimate=found.estimate,
+        n=found.n,
+        method="point value",
+    )
+
+
+def _by_pair(found: "Interval", evidence: Evidence, bound: float, level: float) -> tuple[bool, bool, str]:
+    """Whether an effect is negligible pair by pair: shown, shown not to be, and the share in words.
+
+    A signed mean would call large effects of both signs none. The mean size has to lie below the bound, and
+    most pairs within it; either of these shown otherwise refutes.
+    """
+    from circuit_claims.judge.shares import share
+
+    beyond = [float(abs(value) >= bound) for value in evidence.values]
+    shared = share(beyond, evidence.clips or None, level)
+    words = f", beyond the bound in {round(sum(beyond))} of {len(beyond)}"
+    return (
+        found.high < bound and shared.high < HALF,
+        found.low >= bound or shared.low > HALF,
+        words,
+    )
 
 
 def _effect(evidence: Evidence, expectation: Expectation) -> dict[str, Any]:
@@ -230,7 +260,7 @@ def _effect(evidence: Evidence, expectation: Expectation) -> dict[str, Any]:
     return {"from": edge, **sizes([value - edge for value in evidence.values])}
 
 
-def _more(found: "Interval", expectation: Expectation) -> str:
+def _more(found: "Interval", expectation: Expectation, at_least: int = 0) -> str:
     """How many pairs would decide, if the estimate is right."""
     from circuit_claims.judge.effects import pairs_needed
 
@@ -239,18 +269,21 @@ def _more(found: "Interval", expectation: Expectation) -> str:
         return ""
     nearest = min(edges, key=lambda edge: abs(found.estimate - edge))
     needed = pairs_needed(found, nearest)
-    return f"; about {needed} pairs would decide" if needed is not None and needed > found.n else ""
+    if needed is None or max(needed, at_least) <= found.n:
+        return ""
+    return f"; about {max(needed, at_least)} pairs would decide"
 
 
-def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: float, numbers: str) -> Verdict:
-    """Let a `means` claim through only by its contrasts with the declared controls.
-
-    Each contrast is the difference from the control, signed so that above zero is the claimed sense: more
-    than the control, but less for "below", and less in size for "negligible". It has to exclude zero (of a
-    family, by max-T among its members). A control that it does not exclude refutes where it is shown
-    equivalent, or shown to exceed the claim.
-    """
-    satisfied = expectation.contains(_number(base.low), _number(base.high))
+def _gate(
+    base: Verdict,
+    evidence: Evidence,
+    expectation: Expectation,
+    level: float,
+    numbers: str,
+    *,
+    satisfied: bool,
+) -> Verdict:
+    """Let a `means` claim through only by its contrasts with the declared controls (`gate.py`)."""
     name = _capital(evidence.name)
     if not evidence.controls:
         if not satisfied:
@@ -261,122 +294,49 @@ def _gate(base: Verdict, evidence: Evidence, expectation: Expectation, level: fl
             sentence=f"{name} is {numbers}, which is {expectation.words}, but it was contrasted with "
             "no control, so it is not shown to be about the outcome.",
         )
-    sense = SENSES.get(expectation.kind, float)
-    contrasts: list[dict[str, Any]] = []
-    shown_equal, undecided = [], []
-    for control in evidence.controls:
-        if control.undefined:
-            undecided.append(f"{control.name} ({control.undefined})")
-            continue
-        difference = contrast(evidence, control, level, sense)
-        narrow = contrast(evidence, control, 1 - 2 * (1 - level), sense)
-        told = f"{control.name} (difference {difference.estimate:.3g} "
-        told += f"[{difference.low:.3g}, {difference.high:.3g}])"
-        exceeded = difference.low > 0
-        shown = {"control": control.name, **_bounded(difference)}
-        if control.design is Design.FAMILY:
-            shown["p"] = p = family_p(evidence, control, sense)
-            exceeded = p <= 1 - level
-            told = f"{told[:-1]}, p = {p:.2g} among {len(control.rows) + 1})"
-        contrasts.append(shown)
-        if exceeded:
-            continue
-        equal = narrow.within(-evidence.equivalence, evidence.equivalence)
-        if difference.high < 0 or (equal and not _jitters_by_more_than(evidence, evidence.equivalence)):
-            shown_equal.append(told)
-        elif equal:
-            undecided.append(f"{told} ({_jitter_told(evidence, evidence.equivalence)})")
-        else:
-            undecided.append(told)
-    gated = replace(base, contrasts=tuple(contrasts))
-    if shown_equal:
+    from circuit_claims.judge.gate import EXCEEDED, NOT_EXCEEDED, contrasts
+
+    made = contrasts(evidence, expectation.kind, level)
+    gated = replace(base, contrasts=tuple(one.plain() for one in made if one.found is not None))
+    margin = f" by {evidence.margin:g}" if evidence.margin else ""
+    not_exceeded = [one.words for one in made if one.standing == NOT_EXCEEDED]
+    if not_exceeded:
         return replace(
             gated,
             outcome=Outcome.REFUTED,
             reason="specificity",
-            sentence=f"{name} is {numbers}, but it is no more than in {', '.join(shown_equal)}.",
+            sentence=f"{name} is {numbers}, but it does not exceed {', '.join(not_exceeded)}{margin}.",
         )
+    opened = [one for one in made if one.standing != EXCEEDED]
     if not satisfied:
         return gated
-    if undecided:
+    if opened:
         return replace(
             gated,
             reason="contrast",
             sentence=f"{name} is {numbers}, which is {expectation.words}, but it is not shown to exceed "
-            f"{', '.join(undecided)}.",
+            f"{', '.join(one.words for one in opened)}{margin}.",
+            wants_seeds=tuple(one.control for one in opened)
+            if all(one.wants_seeds for one in opened)
+            else (),
         )
     names = ", ".join(control.name for control in evidence.controls)
     return replace(
         gated,
         outcome=Outcome.SUPPORTED,
         reason="",
-        sentence=f"{name} is {numbers}, which is {expectation.words}, and more than in {names}.",
+        sentence=f"{name} is {numbers}, which is {expectation.words}, and exceeds {names}{margin}.",
     )
-
-
-def contrast(
-    evidence: Evidence, control: Control, level: float, sense: Callable[[float], float] = float
-) -> "Interval":
-    """Claim minus control with its interval, both turned by `sense`; the method follows the control's design.
-
-    Raises:
-        ValueError: a paired control without the claim's pairs.
-    """
-    from circuit_claims.judge.contrasts import paired_contrast, seed_contrast, two_sample_contrast
-
-    ours = [sense(value) for value in evidence.values]
-    rows = [[sense(value) for value in row] for row in control.rows]
-    groups, clips = evidence.groups or None, evidence.clips or None
-    if control.design is Design.SEEDS:
-        return seed_contrast(ours, rows, groups, clips, level, evidence.seed)
-    if control.design is Design.FAMILY:
-        typical = [sum(column) / len(column) for column in zip(ours, *rows, strict=True)]
-        return paired_contrast(ours, typical, groups, clips, level, evidence.seed)
-    if control.design is Design.PAIRED:
-        return paired_contrast(ours, rows[0], groups, clips, level, evidence.seed)
-    return two_sample_contrast(
-        ours, rows[0], groups, control.groups or None, clips, control.clips or None, level
-    )
-
-
-def family_p(evidence: Evidence, control: Control, sense: Callable[[float], float] = float) -> float:
-    """How far a member stands out of its family: the max-T p-value of its deviation from the family's mean.
-
-    H0: no member differs from the mean of all of them, pair by pair. The claim's member has to stand out as
-    much as the most extreme of all members would by chance, so picking it after a look costs nothing.
-    """
-    from circuit_claims.judge.permutation import max_t
-
-    rows = [evidence.values, *control.rows]
-    columns = list(zip(*([sense(value) for value in row] for row in rows), strict=True))
-    deviations = [[value - sum(column) / len(column) for value in column] for column in columns]
-    units = evidence.clips or None
-    return max_t(deviations, "greater", units, evidence.seed)[0]
-
-
-def _bounded(found: "Interval") -> dict[str, Any]:
-    ends = {
-        end: value if isfinite(value) else None for end, value in (("low", found.low), ("high", found.high))
-    }
-    return {"estimate": found.estimate, **ends, "n": found.n, "method": found.method}
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
 
 
 def _interval(values: Sequence[float], evidence: Evidence, level: float) -> "Interval":
-    """The mean over pairs with its interval; yes-or-no values get the exact binomial one."""
-    from circuit_claims.judge.intervals import Interval, interval
+    """The mean over pairs with its interval; a share of yes and no gets an exact one."""
+    from circuit_claims.judge.intervals import interval
+    from circuit_claims.judge.shares import share
 
     if evidence.unit == "bool":
-        from circuit_claims.judge.distributions import exact_binomial
-
-        yes, n = round(sum(values)), len(values)
-        low, high = exact_binomial(yes, n, level)
-        sd = (yes / n * (1 - yes / n)) ** 0.5
-        return Interval(yes / n, low, high, level, n, "exact binomial", sd)
-    return interval(values, evidence.groups or None, evidence.clips or None, level=level, seed=evidence.seed)
+        return share(values, evidence.clips or None, level)
+    return interval(values, evidence.groups or None, evidence.clips or None, level)
 
 
 def _capital(words: str) -> str:

@@ -13,6 +13,7 @@ from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
+from circuit_claims.measure.seeds import FIRST, SEEDS, Seeds
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
@@ -28,8 +29,6 @@ PLACES = {
     "tokens": "all tokens of the last block (the paper's)",
 }
 INERT = "inert readout: all but one of these tokens reach no logit, and the metric ignores direction"
-RANDOM_SEEDS = (101, 102, 103, 104, 105)
-"""Seeds of the random weights that a claim is contrasted with."""
 WINDOWS = (-6, -4, -2, 2, 4, 6)
 """By how much both clips' windows are moved, together, for the jitter control: source frames or, of windows
 by time, half steps (`Sampling.shifted`)."""
@@ -176,21 +175,43 @@ class Questions:
         return self._shifted[by]
 
     def random(self, kind: ReinitKind = "random") -> tuple[Self, ...]:
-        """The same pairs on weights that were never trained, one circuit for each of `RANDOM_SEEDS`.
+        """The same pairs on weights that were never trained, one circuit for each of the first `SEEDS`.
 
         `random` weights are initialised afresh, `shuffled` ones permuted within each tensor. A model that
         is random itself is contrasted with these seeds too, so that a null can be seen to fail.
         """
         if kind not in self._randoms:
-            source = self._assay.source
-            self._randoms[kind] = tuple(
-                type(self)(
-                    self._assay.on(replace(source, name=f"{kind}:{self.name}#{seed}", reinit=(kind, seed))),
-                    control=True,
-                )
-                for seed in RANDOM_SEEDS
-            )
+            self._randoms[kind] = tuple(self._random(kind, seed) for seed in SEEDS[:FIRST])
         return self._randoms[kind]
+
+    def over_seeds(self, ask: Callable[..., Sample], *, beyond: str = "") -> Seeds:
+        """Ask a question of random weights, for a control: of five seeds, or of twenty where these decide.
+
+        Args:
+            ask: the measurement, as a function of a circuit (and, with `beyond`, of `pairs`).
+            beyond: same-outcome pairs (`other-clip`, `noise`). The contrast is then what the outcome adds to
+                them, trained minus random: for a measure that random weights score high on by construction,
+                whatever the clips show.
+        """
+        return self._seeds(ask, beyond, self.random())
+
+    def _seeds(self, ask: Callable[..., Sample], beyond: str, circuits: tuple[Self, ...]) -> Seeds:
+        return Seeds(
+            tuple(ask(random) for random in circuits),
+            lambda: self._seeds(
+                ask,
+                beyond,
+                # These are asked once, and not kept: each holds a model.
+                (*self.random(), *(self._random("random", seed) for seed in SEEDS[FIRST:])),
+            ),
+            tuple(ask(of, pairs=beyond) for of in (self, *circuits)) if beyond else (),
+        )
+
+    def _random(self, kind: ReinitKind, seed: int) -> Self:
+        """The same pairs on random weights of a seed."""
+        name = f"{kind}:{self.name}#{seed}"
+        source = replace(self._assay.source, name=name, reinit=(kind, seed))
+        return type(self)(self._assay.on(source), control=True)
 
     def _label(self, pair: Pair) -> int:
         names = self.facts.labels
