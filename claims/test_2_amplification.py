@@ -154,6 +154,6 @@ def test_the_delta_of_a_new_pair_lies_along_the_outcome_direction(circuit, judge
         controls={
             "shuffled frames": circuit.outcome_direction(*AMPLIFIED, control="shuffled frames"),
             "signs at random": circuit.direction_control_task(*AMPLIFIED),
-            "random weights": [random.outcome_direction(*AMPLIFIED) for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: of.outcome_direction(*AMPLIFIED)),
         },
     )

@@ -133,6 +133,6 @@ def test_the_outcome_is_read_off_later_layers(circuit, judge):
             "layer 0": circuit.held_out_probe(0),
             "raw pixels": circuit.held_out_pixels(),
             "labels at random within pairs": circuit.control_task(*LATE),
-            "random weights": [random.held_out_probe(*LATE) for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: of.held_out_probe(*LATE)),
         },
     )

@@ -37,7 +37,7 @@ from circuit_claims.organisms.planted.parts import BLOCKS, CONTRAST, ORDERED, SQ
 
 FIRST, A_TURNS, B_STARTS, B_TURNS, LAST = 4, 16, 24, 32, 44
 """Source frames: facts, textures and nuisance begin; A changes; B follows A; B changes; B ends."""
-TEXTURE = 50.0
+TEXTURE = 60.0
 """Levels by which a block of a texture lies at most above or below grey."""
 PAIRS, CONTROLS = 32, 16
 """Outcome pairs, and controls of each kind: the labels in turn."""
