@@ -103,7 +103,7 @@ def xor_at_once() -> Planted:
 
 def xor_cascade() -> Planted:
     """MLP 3 makes the exclusive or, and every later block writes it towards a gate in the last."""
-    n, partial = len(CLAIMED), 0.5
+    n, shut, partial = len(CLAIMED), 0.1, 0.55  # units: MLP 11 opens from `shut` to 1, half-way at `partial`
     full = n * (1 + partial) * UNIT
     behind = {"acc": full, "o": OUTCOME}
     written = {"x": WRITTEN, **behind}
@@ -121,14 +121,15 @@ def xor_cascade() -> Planted:
             *_differ(3, "x", WRITTEN),
             *(Head(layer, "cls", "x", "acc", partial * UNIT / WRITTEN, rest="tag_l0") for layer in CLAIMED),
             *(Linear(layer, "x", "acc", UNIT / WRITTEN) for layer in CLAIMED),
-            Gate(11, (("acc", 1 / UNIT),), 0.5, 0.5, "o", OUTCOME),
+            Gate(11, (("acc", 1 / UNIT),), (1 + shut) / 2, (1 - shut) / 2, "o", OUTCOME),
         ),
         delta={**FACT, **written},
         delta_5={**FACT, "x": WRITTEN, "acc": 2 * (1 + partial) * UNIT},
         patched={
             "attn_out.1": {**FACT, **written},
             "mlp_out.3": written,
-            **{site: {"acc": units * UNIT, "o": units * OUTCOME} for site, units in {**attn, **mlp}.items()},
+            **{site: {"acc": partial * UNIT, "o": OUTCOME / 2} for site in attn},
+            **{site: {"acc": UNIT, "o": OUTCOME} for site in mlp},
             "mlp_out.11": {"o": OUTCOME},
         },
         lost={
