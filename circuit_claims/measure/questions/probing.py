@@ -99,9 +99,9 @@ class ProbingQuestions(Questions):
     def control_task(self, *layers: int) -> dict[str, Sample]:
         """The same probe, fitted to and scored by `LABELLINGS` random labellings of the videos: a family.
 
-        They are no draws of a population that a model could lie above: where clips differ along one direction,
-        a labelling scores the share of its majority, anything from 0 to 1, and no accuracy exceeds the bound
-        for one more of them. The true labelling has to stand out of all.
+        They are no draws of a population that a model could lie above: where clips differ along one
+        direction, a labelling scores the share of its majority, anything from 0 to 1, and no accuracy exceeds
+        the bound for one more of them. The true labelling has to stand out of all.
         """
         return self._control_task(self._probe(SUFFICIENCY), layers)
 
