@@ -21,7 +21,6 @@ from circuit_claims.organisms.encode import encode
 from circuit_claims.organisms.planted.parts import BRIGHT, CELLS, CONTRAST, SQUARE, Head, Linear
 from circuit_claims.organisms.planted.weights import D_MODEL, HEADS, build
 
-LABELS = ("neither lamp", "right lamp", "left lamp", "both lamps")
 PLACES = {"left lamp": (1, 1), "both lamps": (2, 2)}
 """Where the square of each action appears: row and column of a 4 x 4 grid."""
 FRAMES, SIZE, TILE, GREY, APPEARS = 48, 64, 16, 128.5, 24
@@ -44,7 +43,7 @@ def gazing_model() -> Any:
 def looking_model(others: tuple[Any, ...], **biases: float) -> Any:
     """Heads L9H8 and L10H8 look for brightness and write it into the label; with some other parts."""
     looks = (Head(layer, "lum", "lum", "l0", 1.0 / BRIGHT) for layer in (9, 10))
-    model = build((*others, *looks), {"l0": -0.5, **biases}, LABELS)
+    model = build((*others, *looks), {"l0": -0.5, **biases})
     d_head = D_MODEL // HEADS
     first, there = slice(0, d_head), slice(SEEN * d_head, (SEEN + 1) * d_head)
     with torch.no_grad():

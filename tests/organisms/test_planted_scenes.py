@@ -14,7 +14,6 @@ from circuit_claims.clips.pairs import PairKind, load_pairs, verify_hashes
 from circuit_claims.organisms.encode import decode, first_difference
 from circuit_claims.organisms.planted import PLANTED, Evidence, scenes, write_pairs
 
-
 STILL = (Evidence.BOTH, Evidence.ONE, Evidence.CONFOUNDED)
 """For scenes of two orders see `test_planted_orders.py`."""
 
