@@ -28,6 +28,7 @@ from circuit_claims.measure.questions.base import (
     depth,
 )
 from circuit_claims.measure.questions.growth import TraceQuestions
+from circuit_claims.measure.questions.known_answers import KnownAnswerQuestions
 from circuit_claims.measure.questions.labour import LabourQuestions
 from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.measure.questions.regions import RegionQuestions
@@ -50,6 +51,7 @@ class Circuit(
     SeparationQuestions,
     ScreeningQuestions,
     ProbingQuestions,
+    KnownAnswerQuestions,
 ):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""
 
