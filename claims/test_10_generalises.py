@@ -53,6 +53,6 @@ def test_a_finding_holds_for_actions_in_general(circuit, judge, finding):
         expectation,
         controls={
             "same outcome, other clip": measure(circuit, pairs="other-clip").by_action(),
-            "random weights": [measure(random).by_action() for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: measure(of).by_action()),
         },
     )

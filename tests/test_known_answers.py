@@ -27,6 +27,10 @@ SIBLINGS = {
     *("planted:placed-0-to-3", "planted:placed-8-to-11"),
 }
 """The same circuit at another layer or strength as one that is judged here; `make truth-table` has all."""
+ORDERS = [model for model in PLANTED if model.startswith("planted:xor-")]
+"""On scenes of two orders, each label has four kinds of pairs: these are judged on all 32."""
+FOUR_CLAIMS = ("*delta-is-outcome*", "*probe-later-layers*", "*probe-misleading*", "*generalises*")
+"""Those that no circuit on scenes of squares that stay can support."""
 GROUPS = 6
 """Models are judged in groups, which workers share; random weights are measured once for all of them."""
 CORE = [
@@ -95,7 +99,7 @@ def broken(reports: list[dict], models: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_every_planted_circuit_is_found_and_every_decoy_refused(measured, tmp_path, group):
-    models = [model for model in PLANTED if model not in {*SIBLINGS, *NEAR, *LOOKS}][group::GROUPS]
+    models = [model for model in PLANTED if model not in {*SIBLINGS, *NEAR, *LOOKS, *ORDERS}][group::GROUPS]
     labels = ["--circuit-claim", "*-label/reproduces"]
     # Shares of yes and no need all 24 pairs, and no sweep.
     reports = [
@@ -120,6 +124,17 @@ def test_claims_on_attention_and_attribution_hold_where_they_are_true_and_nowher
     report = run_claims(measured, tmp_path, LOOKS, LATER[:2], *EIGHT_PAIRS)
     assert broken([report], LOOKS) == []
     assert supported_misses(cells([report], RECORDED), near_misses()) == []
+
+
+def test_claims_of_a_new_pair_have_supporters_and_refuters_where_no_order_alone_tells(measured, tmp_path):
+    claims = [word for claim in FOUR_CLAIMS for word in ("--circuit-claim", claim)]
+    files = ["test_2_amplification.py", "test_9_probing.py", "test_10_generalises.py"]
+    report = run_claims(measured, tmp_path, ORDERS, files, *claims)
+    assert broken([report], ORDERS) == []
+    found = {(entry["claim"], entry["verdict"]) for entry in report["claims"]}
+    judged = {claim for claim, _ in found}
+    assert len(judged) == len(FOUR_CLAIMS)
+    assert found >= {(claim, verdict) for claim in judged for verdict in ("supported", "refuted")}
 
 
 @pytest.mark.parametrize("kind", ["random", "shuffled"])

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from circuit_claims.judge.equivalence import equivalence
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from circuit_claims.judge.equivalence import equivalence
 from circuit_claims.judge.intervals import Interval, PValues, finite, interval, t_test, units_of
 
 numbers = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))

@@ -168,9 +168,9 @@ def test_the_control_task_is_at_chance_where_the_outcome_is_all_there_is() -> No
     circuit = asked(with_outcome(pairs=12))
     for task in (circuit.control_task(1), circuit.direction_control_task(1)):
         assert len(task) == 99
-        means = [sum(sample.values) / 12 for sample in task]
+        means = [sum(sample.values) / 12 for sample in task.values()]
         assert np.mean(means) == pytest.approx(0.5, abs=0.1)
-        assert all(sample.pairs == task[0].pairs for sample in task)
+        assert {sample.pairs for sample in task.values()} == {circuit.held_out_probe(1).pairs}
     assert asked(with_outcome(pairs=12)).control_task(1) == circuit.control_task(1), (
         "drawn the same each time"
     )

@@ -11,7 +11,6 @@ import torch
 from circuit_claims.models.load import fingerprint
 from circuit_claims.models.source import ModelError
 from circuit_claims.organisms.planted import PLANTED, build, planted_source, weights
-from circuit_claims.organisms.planted.circuit import LABELS
 from circuit_claims.organisms.planted.parts import FEATURES, Head, Linear
 
 
@@ -44,11 +43,11 @@ def test_a_model_is_the_same_each_time_and_leaves_the_random_state_alone() -> No
 
 
 def test_a_layer_without_room_is_refused() -> None:
-    too_many = [Linear(3, feature, "z", 1.0) for feature in FEATURES]
-    with pytest.raises(ValueError, match="MLP 3 has 16 neurons, and the circuit asks for 36"):
-        weights.build(too_many, {}, LABELS)
+    too_many = [Linear(3, feature, "z", 1.0) for feature in FEATURES[:17]]
+    with pytest.raises(ValueError, match="MLP 3 has 16 neurons, and the circuit asks for 34"):
+        weights.build(too_many, {})
     with pytest.raises(ValueError, match="attention 2 has 12 heads, and the circuit asks for 13"):
-        weights.build([Head(2, "tag_a", "lum", "a", 1.0)] * 13, {}, LABELS)
+        weights.build([Head(2, "tag_a", "lum", "a", 1.0)] * 13, {})
 
 
 def test_naming_the_circuits_imports_neither_torch_nor_numpy() -> None:
@@ -59,3 +58,19 @@ def test_naming_the_circuits_imports_neither_torch_nor_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_features_are_orthogonal_and_leave_the_mean_of_a_stream_alone() -> None:
+    directions = torch.stack([weights._u(feature) for feature in FEATURES])
+    assert torch.allclose(
+        directions @ directions.T, torch.eye(len(FEATURES), dtype=torch.float64), atol=1e-12
+    )
+    assert directions.sum(dim=1).abs().max() < 1e-12
+
+
+def test_fresh_weights_are_shared_by_circuits_with_as_many_labels() -> None:
+    by_labels: dict[int, set[str]] = {}
+    for name, circuit in PLANTED.items():
+        by_labels.setdefault(len(circuit.evidence.stage.labels), set()).add(planted_source(name).architecture)
+    assert {labels: len(found) for labels, found in by_labels.items()} == {4: 1, 8: 1}
+    assert by_labels[4] != by_labels[8]

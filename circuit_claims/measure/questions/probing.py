@@ -96,8 +96,13 @@ class ProbingQuestions(Questions):
         """
         return self._held_out(self._probe(control), layers, control, figure=self._by_layer)
 
-    def control_task(self, *layers: int) -> list[Sample]:
-        """The same probe, fitted to and scored by `LABELLINGS` random labellings of the videos."""
+    def control_task(self, *layers: int) -> dict[str, Sample]:
+        """The same probe, fitted to and scored by `LABELLINGS` random labellings of the videos: a family.
+
+        They are no draws of a population that a model could lie above: where clips differ along one
+        direction, a labelling scores the share of its majority, anything from 0 to 1, and no accuracy exceeds
+        the bound for one more of them. The true labelling has to stand out of all.
+        """
         return self._control_task(self._probe(SUFFICIENCY), layers)
 
     def held_out_pixels(self) -> Sample:
@@ -120,8 +125,8 @@ class ProbingQuestions(Questions):
         """
         return self._held_out(self._direction(control), layers, control, name="held-out outcome direction")
 
-    def direction_control_task(self, *layers: int) -> list[Sample]:
-        """The same directions, of deltas whose signs are exchanged at random."""
+    def direction_control_task(self, *layers: int) -> dict[str, Sample]:
+        """The same directions, of deltas whose signs are exchanged at random: a family, as `control_task`."""
         return self._control_task(self._direction(SUFFICIENCY), layers)
 
     # The same videos in fit and test ------------------------------------------------------------------------
@@ -202,10 +207,14 @@ class ProbingQuestions(Questions):
         shown = figure() if figure and not self._control and control == SUFFICIENCY else None
         return replace(measured, figure=shown)
 
-    def _control_task(self, votes: Callable[[int], Floats], layers: Sequence[int]) -> list[Sample]:
+    def _control_task(self, votes: Callable[[int], Floats], layers: Sequence[int]) -> dict[str, Sample]:
         right = [linear_probe.held_out_right(votes(layer), self._labellings()) for layer in layers]
         rows = np.mean(right, axis=0)
-        return [self._of_pairs("control task", row, {"labels": "exchanged at random"}) for row in rows]
+        how = {"labels": "exchanged at random"}
+        return {
+            f"labelling {number}": self._of_pairs("control task", row, how)
+            for number, row in enumerate(rows, 1)
+        }
 
     def _probe(self, control: str) -> Callable[[int], Floats]:
         return lambda layer: self._remembered(

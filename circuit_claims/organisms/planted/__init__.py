@@ -25,7 +25,7 @@ from circuit_claims.organisms.planted.amplifiers import (
     onset,
     paper_like,
 )
-from circuit_claims.organisms.planted.circuit import LABELS, Evidence, Planted
+from circuit_claims.organisms.planted.circuit import Evidence, Planted
 from circuit_claims.organisms.planted.gazers import by_place, gaze, gaze_everywhere, stares
 from circuit_claims.organisms.planted.near import (
     barely_specific,
@@ -38,6 +38,13 @@ from circuit_claims.organisms.planted.near import (
     norm_gatherer,
     round_trip,
     two_parcels,
+)
+from circuit_claims.organisms.planted.orders import (
+    xor_at_once,
+    xor_cascade,
+    xor_composes,
+    xor_nuisance,
+    xor_one_fact,
 )
 from circuit_claims.organisms.planted.redundant import attn_driver, edition1, hydra, mlp_driver, redundant2
 from circuit_claims.organisms.planted.serial import attn_carries, broadcast, composes, eraser
@@ -54,7 +61,7 @@ __all__ = [
 ]
 
 PREFIX = "planted:"
-DRAWN_BY = ("scenes.py", "sights.py")
+DRAWN_BY = ("scenes.py", "scenes_order.py", "sights.py")
 """The modules that draw clips."""
 
 PLANTED: Mapping[str, Planted] = MappingProxyType(
@@ -90,6 +97,11 @@ PLANTED: Mapping[str, Planted] = MappingProxyType(
             gaze_everywhere(),
             by_place(),
             stares(),
+            xor_composes(),
+            xor_at_once(),
+            xor_cascade(),
+            xor_one_fact(),
+            xor_nuisance(),
         )
     }
 )
@@ -101,7 +113,7 @@ def build(name: str) -> Any:
     from circuit_claims.organisms.planted import weights
 
     circuit = PLANTED[name]
-    return weights.build(circuit.parts, circuit.start, LABELS)
+    return weights.build(circuit.parts, circuit.start, circuit.evidence.stage)
 
 
 def planted_source(name: str) -> ModelSource:
@@ -109,23 +121,25 @@ def planted_source(name: str) -> ModelSource:
     short = name.removeprefix(PREFIX)
     if short not in PLANTED:
         raise ModelError(PREFIX + short, "no such circuit is planted", f"there are {', '.join(PLANTED)}")
+    weights = hashlib.sha256((Path(__file__).parent / "weights.py").read_bytes()).hexdigest()
     return ModelSource(
         name=PREFIX + short,
         build=partial(build, short),
         build_fingerprint=f"{short} {_code_hash()}",
-        # All circuits are written into one configuration, so that fresh weights are the same for all.
-        architecture=hashlib.sha256((Path(__file__).parent / "weights.py").read_bytes()).hexdigest(),
+        # Circuits with as many labels share a configuration, so that fresh weights are the same for all.
+        architecture=f"{weights} {len(PLANTED[short].evidence.stage.labels)} labels",
     )
 
 
 def write_pairs(folder: Path, circuit: Planted, seed: int = 0) -> Path:
-    """Draw the clips that a circuit is measured on, and return their manifest (`scenes.py`, `sights.py`)."""
+    """Draw the clips that a circuit is measured on, and return their manifest (`scenes.py` and its like)."""
+    from circuit_claims.organisms.planted import scenes, scenes_order, sights
+
     if circuit.evidence is Evidence.OBJECT:
-        from circuit_claims.organisms.planted import sights
-
         return sights.write_pairs(folder, seed)
-    from circuit_claims.organisms.planted import scenes
 
+    if circuit.evidence is Evidence.ORDER:
+        return scenes_order.write_pairs(folder, seed)
     return scenes.write_pairs(folder, circuit.evidence, seed)
 
 

@@ -17,11 +17,20 @@ from enum import StrEnum
 from math import hypot
 from typing import TypeAlias
 
-from circuit_claims.organisms.planted.parts import BRIGHT, Gate, Head, Linear, Part
+from circuit_claims.organisms.planted.parts import (
+    BRIGHT,
+    ORDERED,
+    STILL,
+    Gate,
+    Head,
+    Linear,
+    Part,
+    Stage,
+)
 
 Vector: TypeAlias = Mapping[str, float]
-LABELS = ("neither lamp", "right lamp", "left lamp", "both lamps")
-"""States of the lamps (l0, l1): the actions of the planted pairs."""
+LABELS = STILL.labels
+"""States of the lamps (l0, l1): the actions of pairs whose facts stay."""
 
 
 class Evidence(StrEnum):
@@ -35,6 +44,14 @@ class Evidence(StrEnum):
     """As BOTH, and the nuisance colours differ too: by as much as in two clips with the same outcome."""
     OBJECT = "object"
     """A tracked object is bright in success and dark in failure, in one place or another (`sights.py`)."""
+    ORDER = "order"
+    """Success shows A and B in different orders, failure in the same (bright first, or dark first); the
+    clips differ in A's order or in B's, and in everything else that does not tell the label."""
+
+    @property
+    def stage(self) -> Stage:
+        """Where and when the evidence is seen."""
+        return ORDERED if self is Evidence.ORDER else STILL
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ A confounded outcome pair differs in all of these: without the facts it is just 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,16 +69,16 @@ def draw(scene: Scene) -> NDArray[np.uint8]:
     outcome = outcome_frame(scene.seed)
     before, after = slice(0, outcome), slice(outcome, FRAMES)
     for tag, lit in (("tag_l0", scene.label >= 2), ("tag_l1", scene.label % 2 == 1)):
-        _paint(frames, slice(None), CELLS[tag][0], _grey(lit))
+        paint(frames, slice(None), CELLS[tag][0], grey(lit))
     for tag, shown in (("tag_a", scene.a), ("tag_b", scene.b)):
-        _paint(frames, after, CELLS[tag][0], _grey(shown))
+        paint(frames, after, CELLS[tag][0], grey(shown))
     for when, variant in ((before, 0), (after, 1 + scene.nuisance)):
         colours = _colours(scene.seed, variant)
         for cell, colour in zip(CELLS["tag_n"], colours, strict=True):
-            _paint(frames, when, cell, (colour, 0.0, -colour))
+            paint(frames, when, cell, (colour, 0.0, -colour))
     for when, variant in ((before, 0), (after, 1 + scene.noise)):
         rng = np.random.default_rng([scene.seed, 3, variant])
-        cast = _hue(scene.seed, variant) * rng.uniform(0.5, 1.0) * CAST
+        cast = hue(scene.seed, variant) * rng.uniform(0.5, 1.0) * CAST
         frames[when] += rng.normal(0.0, NOISE, frames[when].shape) + np.array([cast, 0.0, -cast])
     return np.clip(frames + 0.5, 0, 255).astype(np.uint8)
 
@@ -87,14 +89,19 @@ def write_pairs(folder: Path, evidence: Evidence, seed: int = 0) -> Path:
     The same arguments give the same bytes. Kinds share a folder, and the clips that they have in common.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    entries = []
+    entries: list[str] = []
+
+    def enter(name: str, label: str, kind: str, positive: Scene, negative: Scene) -> None:
+        files = {_stem(scene): partial(draw, scene) for scene in (positive, negative)}
+        entries.append(entry(folder, name, label.replace("-", " "), kind, files))
+
     for index in range(PAIRS):
         scene, label = _success(seed, index)
         failure = replace(scene, b=False, a=evidence is Evidence.ONE)
         if evidence is Evidence.CONFOUNDED:
             failure = replace(failure, noise=1, nuisance=1)
         kind = f'kind = "outcome"\noutcome_frame = {outcome_frame(scene.seed)}'
-        entries.append(_entry(folder, f"{label}-{index + 1}", label, kind, scene, failure))
+        enter(f"{label}-{index + 1}", label, kind, scene, failure)
     for number, control in enumerate(("noise", "other-clip"), 1):
         for index in range(CONTROLS):
             scene, label = _success(seed, PAIRS * number + index)
@@ -102,7 +109,12 @@ def write_pairs(folder: Path, evidence: Evidence, seed: int = 0) -> Path:
                 scene = replace(scene, b=False, a=evidence is Evidence.ONE)
             other = replace(scene, noise=1, nuisance=int(control == "other-clip"))
             kind = f'kind = "control"\ncontrol = "{control}"'
-            entries.append(_entry(folder, f"{label}-{index + 1}-{control}", label, kind, scene, other))
+            enter(f"{label}-{index + 1}-{control}", label, kind, scene, other)
+    return write_manifest(folder, evidence, entries)
+
+
+def write_manifest(folder: Path, evidence: Evidence, entries: list[str]) -> Path:
+    """Write the manifest of some entries, named after their evidence."""
     manifest = folder / f"{evidence}.toml"
     sampling = f'[sampling]\nrule = "stride"\nframes = {WINDOW}\nstride = {STRIDE}\nstart = {START}\n'
     manifest.write_text(f'name = "planted {evidence}"\n\n{sampling}\n' + "\n".join(entries), encoding="utf-8")
@@ -115,14 +127,16 @@ def _success(seed: int, index: int) -> tuple[Scene, str]:
     return Scene(seed * 1_000 + index, label, a=True, b=True), LABELS[label].replace(" ", "-")
 
 
-def _entry(folder: Path, name: str, label: str, kind: str, positive: Scene, negative: Scene) -> str:
-    action = label.replace("-", " ")
+def entry(
+    folder: Path, name: str, action: str, kind: str, clips: Mapping[str, Callable[[], NDArray[np.uint8]]]
+) -> str:
+    """One pair of a manifest. Its two clips, by the stems of their files, are drawn where they are new."""
     lines = [f'[[pair]]\nname = "{name}"\naction = "{action}"\nlabel = "{action}"\n{kind}']
-    for side, scene in (("positive", positive), ("negative", negative)):
-        file = folder / f"{_stem(scene)}.mp4"
+    for side, (stem, drawn) in zip(("positive", "negative"), clips.items(), strict=True):
+        file = folder / f"{stem}.mp4"
         if not file.exists():
             part = file.with_suffix(".part")
-            encode(part, draw(scene), FPS, QP)
+            encode(part, drawn(), FPS, QP)
             part.replace(file)
         lines.append(f'{side} = {{ file = "{file.name}", sha256 = "{file_sha256(file)}" }}')
     return "\n".join(lines) + "\n"
@@ -136,15 +150,15 @@ def _stem(scene: Scene) -> str:
 def _colours(seed: int, variant: int) -> NDArray[np.float64]:
     """Red minus grey of the nuisance squares, in levels."""
     strength = np.random.default_rng([seed, 2, variant]).uniform(0.4, 1.0, len(CELLS["tag_n"]))
-    return CONTRAST * strength * _hue(seed, variant)
+    return CONTRAST * strength * hue(seed, variant)
 
 
-def _hue(seed: int, variant: int) -> int:
+def hue(seed: int, variant: int) -> int:
     """Red (1) or blue (-1): variants take turns, so that two differ, and which is red goes with the seed."""
     return 1 if np.random.default_rng([seed, 4]).integers(2) == variant % 2 else -1
 
 
-def _paint(
+def paint(
     frames: NDArray[np.float64], when: slice, cell: tuple[int, int], rgb: tuple[float, float, float]
 ) -> None:
     """A square in the middle of a cell, so many levels from grey."""
@@ -152,6 +166,7 @@ def _paint(
     frames[when, top : top + SQUARE, left : left + SQUARE] = GREY + np.array(rgb)
 
 
-def _grey(lit: bool) -> tuple[float, float, float]:
+def grey(lit: bool) -> tuple[float, float, float]:
+    """Levels above the picture's grey of a square that is bright, or dark."""
     level = CONTRAST if lit else -CONTRAST
     return (level, level, level)

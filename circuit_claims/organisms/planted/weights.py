@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from circuit_claims.organisms.planted.parts import (
-    CELLS,
+    BLOCKS,
     FEATURES,
     SCALE,
-    TIMES,
+    STILL,
     TOKEN_GRID,
     Gate,
     Head,
     Linear,
     Part,
+    Stage,
 )
 
 LAYERS, HEADS, D_MODEL, NEURONS = 12, 12, 96, 16
@@ -36,11 +38,11 @@ LABEL_GAIN = 40.0
 """Of the classifier, per unit of a lamp."""
 
 
-def build(parts: Iterable[Part], start: Mapping[str, float], labels: tuple[str, ...]) -> Any:
+def build(parts: Iterable[Part], start: Mapping[str, float], stage: Stage = STILL) -> Any:
     """Write the parts into a new model, in eval mode and float32.
 
-    `start` is what the CLS token holds before the first layer. The labels are the four states of the lamps
-    `l0` and `l1`: neither, the second, the first, both. Raises ValueError when a layer has no room left.
+    `start` is what the CLS token holds before the first layer; the stage says where and when its squares
+    are, and which label each state of the lamps has. Raises ValueError when a layer has no room left.
     """
     from transformers import VivitConfig, VivitForVideoClassification
 
@@ -55,15 +57,15 @@ def build(parts: Iterable[Part], start: Mapping[str, float], labels: tuple[str, 
         hidden_act="gelu_pytorch_tanh",
         layer_norm_eps=1e-6,
         qkv_bias=True,
-        id2label=dict(enumerate(labels)),
-        label2id={label: index for index, label in enumerate(labels)},
+        id2label=dict(enumerate(stage.labels)),
+        label2id={label: index for index, label in enumerate(stage.labels)},
     )
     with torch.random.fork_rng(devices=[]):
         model: Any = VivitForVideoClassification(config)
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
     with torch.no_grad():
-        _embeddings(model.vivit.embeddings, start)
+        _embeddings(model.vivit.embeddings, start, stage)
         for layer, block in enumerate(model.vivit.layers):
             here = [part for part in parts if part.layer == layer]
             block.layernorm_before.weight.fill_(CONST / math.sqrt(D_MODEL))
@@ -71,20 +73,27 @@ def build(parts: Iterable[Part], start: Mapping[str, float], labels: tuple[str, 
             _attention(layer, block.attention, [part for part in here if isinstance(part, Head)])
             _mlp(layer, block.mlp, [part for part in here if not isinstance(part, Head)])
         model.vivit.layernorm.weight.fill_(CONST / math.sqrt(D_MODEL))
-        for row, (first, second) in enumerate(((-1, -1), (-1, 1), (1, -1), (1, 1))):
-            model.classifier.weight[row] = LABEL_GAIN * (first * _u("l0") + second * _u("l1"))
+        for row, lit in enumerate(product((-1, 1), repeat=len(stage.lamps))):
+            for lamp, sign in zip(stage.lamps, lit, strict=True):
+                model.classifier.weight[row] += LABEL_GAIN * sign * _u(lamp)
     return model.eval()
 
 
 def _u(feature: str) -> Tensor:
     """The direction of a feature, `[d_model]`, of norm 1 and mean 0."""
-    index = FEATURES.index(feature)
+    index, couples = FEATURES.index(feature), D_MODEL // 2
     direction = torch.zeros(D_MODEL, dtype=torch.float64)
-    direction[2 * index], direction[2 * index + 1] = math.sqrt(0.5), -math.sqrt(0.5)
-    return direction
+    if index < couples:
+        direction[2 * index], direction[2 * index + 1] = math.sqrt(0.5), -math.sqrt(0.5)
+        return direction
+    if index >= 2 * couples - 1:
+        raise ValueError(f"{D_MODEL} dimensions have room for {2 * couples - 1} features")
+    # A cosine of 1, 2, ... half-waves (DCT-II): orthogonal to each other, and each adds up to 0.
+    phases = (torch.arange(couples, dtype=torch.float64) + 0.5) * math.pi / couples
+    return torch.cos((index - couples + 1) * phases).repeat_interleave(2) / math.sqrt(couples)
 
 
-def _embeddings(embeddings: Any, start: Mapping[str, float]) -> None:
+def _embeddings(embeddings: Any, start: Mapping[str, float], stage: Stage) -> None:
     """Brightness and colour of each tubelet, its tags, and what the CLS token starts with."""
     frames, height, width = 2, 16, 16
     pixels = frames * height * width
@@ -92,12 +101,17 @@ def _embeddings(embeddings: Any, start: Mapping[str, float]) -> None:
     for feature, rgb in (("lum", (1 / 3, 1 / 3, 1 / 3)), ("chrom", (0.5, 0.0, -0.5))):
         for channel, weight in enumerate(rgb):
             kernel[:, channel] += (SCALE * weight / pixels * _u(feature))[:, None, None, None]
+    if any(tag.startswith("tag_t") for tag in stage.cells):
+        for part in range(BLOCKS):
+            top, left = 4 * (part // 2), 8 * (part % 2)
+            block = SCALE / (3 * frames * 4 * 8) * _u(f"block{part}")
+            kernel[:, :, :, top : top + 4, left : left + 8] += block[:, None, None, None, None]
     places = embeddings.position_embeddings[0]  # [token, d_model]
     places += CONST * _u("const")
     places[0] += _u("cls") + sum((value * _u(feature) for feature, value in start.items()), torch.zeros(()))
     _, rows, columns = TOKEN_GRID
-    for tag, cells in CELLS.items():
-        for t in TIMES[tag]:
+    for tag, cells in stage.cells.items():
+        for t in stage.times[tag]:
             for row, column in cells:
                 places[1 + (t * rows + row) * columns + column] += _u(tag)
 
@@ -116,8 +130,11 @@ def _attention(layer: int, attention: Any, heads: list[Head]) -> None:
         attention.k_proj.weight[first] = head.glance * by_tag * _u(head.at)
         attention.q_proj.bias[first + 1] = by_rest
         attention.k_proj.weight[first + 1] = by_rest * _u(head.rest)
-        attention.v_proj.weight[first] = _u(head.source)
-        attention.o_proj.weight[:, first] = head.gain * _u(head.target)
+        for row, (source, target, gain) in enumerate(
+            ((head.source, head.target, head.gain), *head.more), start=first
+        ):
+            attention.v_proj.weight[row] = _u(source)
+            attention.o_proj.weight[:, row] = gain * _u(target)
 
 
 def _mlp(layer: int, mlp: Any, parts: list[Linear | Gate]) -> None:
