@@ -8,13 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from circuit_claims.judge import statistics
 from circuit_claims.judge.effects import (
     hedges_g,
     hodges_lehmann,
-    pairs_for_equivalence,
     pairs_for_margin,
-    pairs_for_sign_flip,
     pairs_needed,
     sign_fraction,
     sizes,
@@ -62,23 +59,6 @@ def test_pairs_for_a_one_sided_paired_t(effect: float, pairs: int) -> None:
     assert pairs_for_margin(1.0, effect, level=0.9) == pairs
 
 
-@pytest.mark.parametrize(("ratio", "low", "high"), [(0.5, 4, 5), (1.0, 10, 12), (1.5, 20, 30), (2.0, 35, 40)])
-def test_pairs_for_equivalence(ratio: float, low: int, high: int) -> None:
-    found = pairs_for_equivalence(ratio, 1.0)
-    assert found is not None
-    assert low <= found <= high
-
-
-@pytest.mark.parametrize("ratio", [0.7, 1.2])
-def test_power_of_equivalence_by_simulation(ratio: float) -> None:
-    n = pairs_for_equivalence(ratio, 1.0)
-    assert n is not None
-    draws = np.random.default_rng(0).normal(0, ratio, (4_000, n))
-    reach = stats.t.ppf(0.95, n - 1) * draws.std(axis=1, ddof=1) / math.sqrt(n)
-    power = np.mean(np.abs(draws.mean(axis=1)) + reach < 1)
-    assert 0.78 < power < 0.93
-
-
 def test_pairs_needed_by_an_interval() -> None:
     found = interval([0.5, 0.7, 0.3, 0.6, 0.4])
     assert pairs_needed(found, 0.45) == pairs_for_margin(found.sd, 0.05)
@@ -92,7 +72,6 @@ def test_pairs_needed_by_an_interval() -> None:
 def test_impossible_plans() -> None:
     assert pairs_for_margin(1.0, 1e-6) is None
     assert pairs_for_margin(1.0, 0.0) is None
-    assert pairs_for_equivalence(1.0, 0.0) is None
     with pytest.raises(ValueError, match="finite"):
         pairs_for_margin(math.nan, 1.0)
     with pytest.raises(ValueError, match="power"):
@@ -103,26 +82,6 @@ def test_impossible_plans() -> None:
         sign_fraction([])
     with pytest.raises(ValueError, match="NaN"):
         hodges_lehmann([math.nan])
-
-
-def test_the_list_of_statistics_is_complete_and_sorted() -> None:
-    assert statistics.__all__ == sorted(statistics.__all__)
-    assert all(callable(getattr(statistics, name)) for name in statistics.__all__)
-
-
-def test_the_default_plan_is_one_test_at_5_percent_on_one_side() -> None:
-    assert pairs_for_sign_flip() == pairs_for_sign_flip(0.05, 1, False) == 5
-
-
-def test_a_power_of_two_is_reached_exactly() -> None:
-    assert pairs_for_sign_flip(1 / 32) == 5
-    assert pairs_for_sign_flip(1 / 16, two_sided=True) == 5
-
-
-@pytest.mark.parametrize(("alpha", "parts"), [(0.0, 1), (1.0, 1), (1.5, 1), (-0.1, 1), (0.05, 0)])
-def test_an_impossible_sign_flip_is_refused(alpha: float, parts: int) -> None:
-    with pytest.raises(ValueError, match="alpha lies between 0 and 1 and parts are at least 1"):
-        pairs_for_sign_flip(alpha, parts)
 
 
 def test_the_share_of_positive_pairs_carries_its_numbers() -> None:
@@ -136,33 +95,10 @@ def test_the_share_of_positive_pairs_carries_its_numbers() -> None:
     assert sign_fraction([1.0]).sd == math.inf
 
 
-def power_of_equivalence(n: int, ratio: float, alpha: float) -> float:
-    """P(the interval lies inside the bound), the spread taken at 20,000 equal steps of its quantiles."""
-    s = np.sqrt(stats.chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1))
-    inside = (math.sqrt(n) / ratio) - stats.t.ppf(1 - alpha, n - 1) * s
-    return float(np.mean(np.maximum(2 * stats.norm.cdf(inside) - 1, 0)))
-
-
-@pytest.mark.parametrize("ratio", [0.3, 0.5, 0.7, 1.0, 1.2, 2.0])
-@pytest.mark.parametrize("alpha", [0.05, 0.2])
-def test_pairs_for_equivalence_are_the_fewest_with_the_power(ratio: float, alpha: float) -> None:
-    n = pairs_for_equivalence(ratio, 1.0, alpha)
-    assert n is not None
-    assert power_of_equivalence(n, ratio, alpha) >= 0.8
-    assert n == 2 or power_of_equivalence(n - 1, ratio, alpha) < 0.8
-
-
 def test_two_pairs_are_the_fewest_for_any_plan() -> None:
     """However small the spread; also where it is nothing beside the bound."""
     for sd in (0.0, 1e-6, 1e-3):
-        assert pairs_for_equivalence(sd, 1.0) == 2
         assert pairs_for_margin(sd, 1.0) == 2
-
-
-def test_an_equivalence_is_planned_at_any_level_that_leaves_an_interval() -> None:
-    assert pairs_for_equivalence(1.0, 1.0, alpha=0.4) == 3
-    with pytest.raises(ValueError, match="level and power"):
-        pairs_for_equivalence(1.0, 1.0, alpha=0.5)
 
 
 def test_the_sizes_beside_a_verdict_are_these() -> None:
