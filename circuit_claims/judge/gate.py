@@ -74,7 +74,7 @@ def beside(evidence: Evidence, control: Control, kind: str, level: float, contro
     sense, margin = SENSES.get(kind, float), evidence.margin
     found, seeds = contrast(evidence, control, level, sense)
     holm = 1 - (1 - level) / controls
-    strict = found if controls == 1 else contrast(evidence, control, holm, sense)[0]
+    strict, strict_seeds = (found, seeds) if controls == 1 else contrast(evidence, control, holm, sense)
     p = _family_p(evidence, control, sense, margin) if control.design is Design.FAMILY else None
     numbers = f"difference {found.estimate:.3g} [{found.low:.3g}, {found.high:.3g}]"
     numbers += "" if p is None else f", p = {p:.2g} among {len(control.rows) + 1}"
@@ -85,7 +85,8 @@ def beside(evidence: Evidence, control: Control, kind: str, level: float, contro
         if strict.high < 0 or not moved:
             return Contrast(control.name, found, NOT_EXCEEDED, f"{control.name} ({numbers})", p)
         return Contrast(control.name, found, UNDECIDED, f"{control.name} ({numbers}; {moved})", p)
-    wanted, wants_seeds = _wanted(found, seeds, len(control.rows), margin)
+    open_side = (strict, strict_seeds) if found.estimate < margin else (found, seeds)
+    wanted, wants_seeds = _wanted(*open_side, len(control.rows), margin)
     return Contrast(control.name, found, UNDECIDED, f"{control.name} ({numbers}{wanted})", p, wants_seeds)
 
 
@@ -112,12 +113,12 @@ def contrast(
         middle = rows[0]
     else:
         middle = typical([ours, *rows] if control.design is Design.FAMILY else rows)
-    if yes_or_no:
+    if control.base:
+        pairs = _beyond_base(ours, middle, evidence, control, level, sense)
+    elif yes_or_no:
         if len(middle) != len(ours):
             raise ValueError(f"{len(ours)} claim and {len(middle)} control values: a pair needs both")
         pairs = paired_difference([x - y for x, y in zip(ours, middle, strict=True)], clips, level)
-    elif control.design is Design.SEEDS and control.base:
-        pairs = _beyond_base(ours, middle, evidence, control, level, sense)
     else:
         pairs = paired_contrast(ours, middle, groups, clips, level)
     if control.design is not Design.SEEDS:

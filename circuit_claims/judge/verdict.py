@@ -257,7 +257,7 @@ def _effect(evidence: Evidence, expectation: Expectation) -> dict[str, Any]:
     edges = [edge for edge in (expectation.low, expectation.high) if isfinite(edge)]
     mean = sum(evidence.values) / len(evidence.values)
     edge = min(edges, key=lambda end: abs(mean - end), default=0.0)
-    return {"from": edge, **sizes([value - edge for value in evidence.values])}
+    return {"from": edge, **sizes([value - edge for value in evidence.values], evidence.clips or None)}
 
 
 def _more(found: "Interval", expectation: Expectation, at_least: int = 0) -> str:

@@ -13,7 +13,6 @@ from circuit_claims.judge.effects import (
     hodges_lehmann,
     pairs_for_margin,
     pairs_needed,
-    sign_fraction,
     sizes,
 )
 from circuit_claims.judge.intervals import interval
@@ -29,14 +28,6 @@ def test_hedges_g_by_hand() -> None:
     assert hedges_g([0.0, 0.0]) == 0.0
     assert hedges_g([1.0, 2.0, 3.0]) == pytest.approx(2 * (1 - 3 / 7)), "a standard deviation of exactly 1"
     assert hedges_g([1e-200, 3e-200]) == math.inf, "whose squares vanish"
-
-
-def test_sign_fraction_is_exact() -> None:
-    found = sign_fraction([1.0, 2.0, 0.5, 0.1, 3.0])
-    # All five positive: the lower bound solves p^5 = 0.025.
-    assert (found.estimate, found.low, found.high) == (1.0, pytest.approx(0.025**0.2), 1.0)
-    assert sign_fraction([0.0, 1.0]).estimate == 0.5
-    assert sign_fraction([1.0]).low == pytest.approx(0.025)
 
 
 def test_hodges_lehmann_by_hand() -> None:
@@ -79,20 +70,9 @@ def test_impossible_plans() -> None:
     with pytest.raises(ValueError, match="two pairs"):
         hedges_g([1.0])
     with pytest.raises(ValueError, match="no values"):
-        sign_fraction([])
+        sizes([])
     with pytest.raises(ValueError, match="NaN"):
         hodges_lehmann([math.nan])
-
-
-def test_the_share_of_positive_pairs_carries_its_numbers() -> None:
-    # 3 of 4 positive. Clopper & Pearson at 80 %: beta quantiles (0.1; 3, 2) and (0.9; 4, 1).
-    found = sign_fraction([1.0, 2.0, -1.0, 3.0], level=0.8)
-    assert found.low == pytest.approx(stats.beta.ppf(0.1, 3, 2))
-    assert found.high == pytest.approx(stats.beta.ppf(0.9, 4, 1))
-    assert (found.estimate, found.level, found.n, found.method) == (0.75, 0.8, 4, "exact binomial")
-    assert found.sd == pytest.approx(np.std([1, 1, 0, 1], ddof=1))
-    assert sign_fraction([1.0, -1.0]).sd == pytest.approx(np.std([1, 0], ddof=1))
-    assert sign_fraction([1.0]).sd == math.inf
 
 
 def test_two_pairs_are_the_fewest_for_any_plan() -> None:
@@ -102,16 +82,24 @@ def test_two_pairs_are_the_fewest_for_any_plan() -> None:
 
 
 def test_the_sizes_beside_a_verdict_are_these() -> None:
-    values = [1.0, 2.0, -1.0, 3.0]
-    share = sign_fraction(values)
+    """3 of 4 above zero; a zero is not above it (Clopper & Pearson: beta quantiles)."""
+    values = [1.0, 2.0, 0.0, 3.0]
     assert sizes(values) == {
         "g": hedges_g(values),
         "above": 0.75,
-        "above_low": share.low,
-        "above_high": share.high,
+        "above_low": pytest.approx(stats.beta.ppf(0.025, 3, 2)),
+        "above_high": pytest.approx(stats.beta.ppf(0.975, 4, 1)),
         "hodges_lehmann": hodges_lehmann(values),
         "n": 4,
     }
+
+
+def test_pairs_that_share_a_clip_are_one_in_the_share_beside_a_verdict() -> None:
+    found, plain = sizes([1.0] * 4, ["x", "x", "y", "y"]), sizes([1.0] * 4)
+    assert (found["above_low"], plain["above_low"]) == (
+        pytest.approx(0.025 ** (1 / 2)),
+        pytest.approx(0.025 ** (1 / 4)),
+    )
 
 
 def test_two_pairs_have_a_standardised_effect_and_one_has_none() -> None:
