@@ -86,7 +86,7 @@ def beside(evidence: Evidence, control: Control, kind: str, level: float, contro
             return Contrast(control.name, found, NOT_EXCEEDED, f"{control.name} ({numbers})", p)
         return Contrast(control.name, found, UNDECIDED, f"{control.name} ({numbers}; {moved})", p)
     open_side = (strict, strict_seeds) if found.estimate < margin else (found, seeds)
-    wanted, wants_seeds = _wanted(*open_side, len(control.rows), margin)
+    wanted, wants_seeds = _wanted(*open_side, margin)
     return Contrast(control.name, found, UNDECIDED, f"{control.name} ({numbers}{wanted})", p, wants_seeds)
 
 
@@ -150,14 +150,13 @@ def _beyond_base(
     )
 
 
-def _wanted(found: Interval, seeds: SeedContrast | None, rows: int, margin: float) -> tuple[str, bool]:
-    """What would decide, in words, and whether it is more seeds than the `rows` there are."""
-    if seeds is not None and not seeds.pairs.low <= margin <= seeds.pairs.high:
+def _wanted(found: Interval, seeds: SeedContrast | None, margin: float) -> tuple[str, bool]:
+    """What would decide, in words, and whether it is more seeds: the pairs are clear, and these are not."""
+    if seeds is not None and isfinite(seeds.seeds.sd) and not seeds.pairs.low <= margin <= seeds.pairs.high:
         needed = seeds_needed(seeds.seeds.sd, abs(seeds.seeds.estimate - margin), found.level)
-        told = (
-            f"not even {MOST} seeds would decide" if needed is None else f"about {needed} seeds would decide"
-        )
-        return f"; {told}", needed is not None and needed > rows
+        if needed is None:
+            return f"; not even {MOST} seeds would decide", False
+        return f"; about {needed} seeds would decide", True
     pairs = pairs_needed(found if seeds is None else seeds.pairs, margin)
     return (f"; about {pairs} pairs would decide" if pairs is not None and pairs > found.n else ""), False
 

@@ -61,7 +61,7 @@ def test_the_quantile_is_at_least_hahns(n, level):
     assert prediction_quantile(n, level) >= stats.t.ppf((1 + level) / 2, n - 1)
 
 
-@pytest.mark.parametrize("n", [2, 5, 20])
+@pytest.mark.parametrize("n", [5, 20])
 def test_the_quantile_is_hahns_where_an_exponentials_is_smaller(n):
     """At 50 %: three quarters of an exponential population lie below 1.39, not far above its mean of 1."""
     assert prediction_quantile(n, 0.5) == pytest.approx(stats.t.ppf(0.75, n - 1))
