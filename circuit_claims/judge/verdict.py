@@ -58,8 +58,9 @@ def decide(claim: Claim, evidence: Evidence, expectation: Expectation, level: fl
             sentence=f"Undefined for {some} of {counted(some + len(evidence.values), 'pair')}: {why}.",
         )
     if judged_by_points(claim, evidence):
-        return _decide_points(evidence, expectation)
-    found = _decide_interval(claim, evidence, expectation, level)
+        found = _decide_points(evidence, expectation)
+    else:
+        found = _decide_interval(claim, evidence, expectation, level)
     return _if_sensitive(found, evidence, expectation, level)
 
 

@@ -320,7 +320,7 @@ observations = st.builds(
     published=maybe,
     rounding=st.floats(0, 1),
     controls=st.lists(controls, max_size=2).map(tuple),
-    equivalence=st.floats(0.01, 1),
+    margin=st.floats(0.01, 1),
     positive=st.lists(seen, max_size=2).map(tuple),
     jitter=rows,
     figure=st.none() | st.fixed_dictionaries({"kind": names, "values": st.lists(maybe, max_size=3)}),

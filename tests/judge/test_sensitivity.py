@@ -99,3 +99,11 @@ def test_a_positive_control_is_judged_at_the_claims_own_level():
 def test_a_jitter_as_large_as_the_bound_is_not_more_than_it():
     found = judged(REPRODUCES, SMALL, negligible(0.5), jitter=(0.5,) * 5)
     assert found == (Outcome.SUPPORTED, "")
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_nothing_on_few_pairs_stands_only_where_the_assay_sees_something(n):
+    seen, unseen = (positive([value] * n) for value in (0.6, 0.4))
+    assert judged(REPRODUCES, SMALL[:n], negligible(0.1), positive=(seen,)) == (Outcome.SUPPORTED, "")
+    assert judged(REPRODUCES, SMALL[:n], negligible(0.1), positive=(unseen,))[1] == "insensitive"
+    assert judged(REPRODUCES, SMALL[:n], negligible(0.1), jitter=(0.2,) * n)[1] == "insensitive"
