@@ -18,9 +18,8 @@ from circuit_claims.judge.contrasts import paired_contrast, two_sample_contrast
 from circuit_claims.judge.effects import pairs_needed
 from circuit_claims.judge.family import family_p, typical
 from circuit_claims.judge.intervals import Interval
-from circuit_claims.judge.seeds import SeedContrast, seed_contrast, seeds_needed
+from circuit_claims.judge.seeds import MOST, SeedContrast, seed_contrast, seeds_needed
 from circuit_claims.judge.shares import paired_difference, two_sample_difference
-from circuit_claims.measure.seeds import MOST
 
 Sense = Callable[[float], float]
 

@@ -298,7 +298,13 @@ labels = st.lists(names, max_size=3).map(tuple)
 clips = st.lists(labels, max_size=3).map(tuple)
 texts = st.dictionaries(names, names, max_size=2)
 controls = st.builds(
-    Control, names, st.sampled_from(Design), st.lists(rows, max_size=2).map(tuple), labels, clips
+    Control,
+    names,
+    st.sampled_from(Design),
+    st.lists(rows, max_size=2).map(tuple),
+    labels,
+    clips,
+    base=st.lists(rows, max_size=2).map(tuple),
 )
 expectations = st.one_of(
     st.builds(above, numbers),

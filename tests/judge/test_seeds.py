@@ -10,12 +10,15 @@ from scipy import stats
 
 from circuit_claims.judge.intervals import Interval
 from circuit_claims.judge.seeds import (
+    FIRST,
+    MOST,
     SeedContrast,
     prediction_bound,
     prediction_quantile,
     seed_contrast,
     seeds_needed,
 )
+from circuit_claims.measure import seeds as measured
 
 scores = st.lists(st.floats(-10, 10).map(lambda x: round(x, 3)), min_size=2, max_size=8)
 PAIRS = Interval(1.0, 0.7, 1.2, 0.95, 24, "t", 0.5)
@@ -114,6 +117,10 @@ def test_pairs_and_seeds_both_have_to_leave_what_matters(seeds, low, high):
     assert (found.low, found.high) == (low, high)
     assert (found.estimate, found.level, found.n, found.sd) == (1.0, 0.95, 24, 0.5)
     assert found.method == "wider of t over pairs and prediction over 5 seeds"
+
+
+def test_as_many_seeds_are_planned_with_as_are_measured():
+    assert (FIRST, MOST) == (measured.FIRST, measured.MOST)
 
 
 # How many seeds -----------------------------------------------------------------------------------------
