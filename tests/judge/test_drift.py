@@ -13,11 +13,14 @@ from circuit_claims.judge.drift import (
     Comparison,
     Drift,
     Guard,
+    Held,
+    Move,
     Standing,
     Weights,
     compare,
     paired_move,
 )
+from circuit_claims.judge.intervals import interval
 from circuit_claims.judge.record import Entry
 from circuit_claims.judge.tolerance import declared_tolerance, numeric_tolerance
 
@@ -282,6 +285,43 @@ def test_pairs_that_share_a_clip_move_together():
     now = replace(measured([1.1, 2.1, 3.3, 4.3]), clips=clips)
     found = paired_move(now, dict(zip(FIVE, (1.0, 2.0, 3.0, 4.0), strict=False)))
     assert found.n == 2
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "size_low", "shifted", "beyond"),
+    [
+        (0.006, 0.009, 0.0, True, True),
+        (-0.009, -0.006, 0.0, True, True),
+        (0.005, 0.009, 0.005, False, False),
+        (-0.009, -0.005, 0.005, False, False),
+        (-0.1, 0.1, 0.006, False, True),
+    ],
+)
+def test_a_move_is_beyond_a_tolerance_with_its_whole_interval(low, high, size_low, shifted, beyond):
+    move = Move((low + high) / 2, low, high, 0.01, size_low, 0.1, 5)
+    assert (move.shifted(0.005), move.beyond(0.005)) == (shifted, beyond)
+
+
+def test_a_move_heeds_actions_clips_and_level():
+    """Differences of 0 and 1 by action, but for a little: the mean is 0.5 and the actions are no noise."""
+    now = measured([0.0, 0.1, 1.0, 1.2], groups=("a", "a", "b", "b"))
+    then = dict.fromkeys("abcd", 0.0)
+    values = list(now.values)
+    for level in (0.95, 0.8):
+        found, known = paired_move(now, then, level), interval(values, now.groups, level=level)
+        assert (found.low, found.high, found.size_low) == (known.low, known.high, known.low)
+    few = paired_move(now, {"a": 0.0, "c": 0.0, "d": 0.0})
+    assert few.low == interval([0.0, 1.0, 1.2], ["a", "b", "b"]).low
+
+
+def test_a_record_is_held_with_its_values_by_pair():
+    """The estimate is as recorded; by pair everything moved by 0.5, one up and one down."""
+    record = a_record({("mlp-42/reproduces", "layer=4"): entry(estimate=3.0)}).record
+    then = dict(zip(FIVE, (1.5, 1.5, 3.5, 3.5, 5.0), strict=True))
+    held = Held(record, OTHER, {("mlp-42/reproduces", "layer=4"): then})
+    found = held.against(CLAIM, "layer=4", judged(REFUTED, 3.0), measured(ONE_TO_FIVE))
+    assert found.move == paired_move(measured(ONE_TO_FIVE), then)
+    assert found.move.largest == 0.5
 
 
 def test_a_record_is_asked_for_the_claim_and_its_part():

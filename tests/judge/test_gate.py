@@ -269,9 +269,14 @@ def test_a_contrast_with_seeds_beyond_their_same_outcome_pairs(sense):
     known = seed_contrast(pairs, sense(sum(SPREAD) / PAIRS - sum(base[0]) / 9), means, 0.8)
     assert (seeds.seeds.low, seeds.seeds.high) == pytest.approx((known.seeds.low, known.seeds.high))
     assert found.estimate == pytest.approx(seeds.seeds.estimate)
-    bare = replace(other, groups=(), clips=())
-    plain = contrast(replace(made, groups=(), clips=()), bare, 0.8, sense)[1].pairs
-    assert plain.low == pytest.approx(two_sample_contrast(lift, own, level=0.8).low)
+    for kept in ((), ("groups",), ("clips",)):
+        gone = {name: () for name in ("groups", "clips") if name not in kept}
+        mine, its = replace(made, **gone), replace(other, **gone)
+        labels = (mine.groups or None, its.groups or None, mine.clips or None, its.clips or None)
+        plain = contrast(mine, its, 0.8, sense)[1].pairs
+        known = two_sample_contrast(lift, own, *labels, 0.8)
+        assert (plain.low, plain.high) == (pytest.approx(known.low), pytest.approx(known.high))
+        assert (plain.n, plain.method) == (known.n, known.method)
     shares = contrast(replace(made, unit="bool"), other, 0.8, sense)[1]
     assert shares.pairs.low == pytest.approx(pairs.low), "shares beyond their base are judged alike"
 
