@@ -330,6 +330,66 @@ def test_a_record_is_asked_for_the_claim_and_its_part():
     assert held.against(CLAIM, "", judged(REFUTED, 0.5)).drift is Drift.UNRECORDED
 
 
+# What a comparison rests on and carries -------------------------------------------------------------------
+
+
+def test_other_weights_flip_where_the_deciding_bound_moved_though_the_estimate_did_not():
+    near = compare(entry(), CLAIM, judged(SUPPORTED, 0.501, 0.521), OTHER)
+    assert near.drift is Drift.BORDERLINE
+    far = compare(entry(), CLAIM, judged(SUPPORTED, 0.501, 0.6), OTHER)
+    assert far.drift is Drift.FLIPPED
+    assert far.sentence == "recorded refuted, now supported (recorded 0.5, now 0.501)"
+
+
+def test_without_a_declared_tolerance_other_weights_may_not_move_at_all():
+    undeclared = entry(tolerance=None)
+    assert compare(undeclared, CLAIM, judged(REFUTED, 0.51), OTHER).drift is Drift.MOVED
+    assert compare(undeclared, CLAIM, judged(REFUTED, 0.5), OTHER).drift is Drift.AS_RECORDED
+
+
+@pytest.mark.parametrize("guard", Guard)
+@pytest.mark.parametrize("by", [0.001, 0.02])
+def test_a_comparison_carries_its_entry(guard, by):
+    assert moved_by([by] * 5, guard).entry == entry(estimate=3.0, bound=4.9)
+    standing = Standing(Weights.OTHER, guard=guard)
+    assert compare(entry(), CLAIM, judged(REFUTED, 0.5 + by), standing).entry == entry()
+
+
+def test_a_number_that_is_gone_is_told_as_nothing():
+    found = compare(entry(), CLAIM, judged(REFUTED, None), BY_HAND)
+    assert "recorded 0.5, now nothing (tolerance 0.005)" in found.sentence
+
+
+ELSEWHERE = Standing(Weights.SAME, elsewhere=True)
+
+
+@pytest.mark.parametrize(
+    ("unit", "recorded", "by", "drift"),
+    [
+        ("", 0.5, 0.0199, Drift.AS_RECORDED),
+        ("", 0.5, 0.0201, Drift.MOVED),
+        ("ratio", 8.0, 0.9 * tolerance.elsewhere_tolerance("ratio", 8.0), Drift.AS_RECORDED),
+        ("ratio", 8.0, 1.1 * tolerance.elsewhere_tolerance("ratio", 8.0), Drift.MOVED),
+    ],
+)
+def test_without_evidence_the_entrys_unit_or_a_fractions_holds_elsewhere(unit, recorded, by, drift):
+    held = entry(estimate=recorded, unit=unit, tolerance=None)
+    assert compare(held, CLAIM, judged(REFUTED, recorded + by), ELSEWHERE).drift is drift
+
+
+def test_the_evidences_unit_and_values_set_the_numeric_tolerance():
+    """Of logits of -+2 the rounding is that of 2, though their mean is next to nothing."""
+    wide = numeric_tolerance("logits", 1e-3, (2.0, -2.0))
+    held, values = entry(estimate=1e-3, unit="", tolerance=None), [2.0, -2.0]
+    for by, drift in ((0.9 * wide, Drift.AS_RECORDED), (1.1 * wide, Drift.MOVED)):
+        now = judged(REFUTED, 1e-3 + by)
+        assert compare(held, CLAIM, now, SAME, measured(values, "logits")).drift is drift
+    large = entry(estimate=40.0, tolerance=None)
+    at = numeric_tolerance("fraction", 40.0)
+    for by, drift in ((0.9 * at, Drift.AS_RECORDED), (1.1 * at, Drift.MOVED)):
+        assert compare(large, CLAIM, judged(REFUTED, 40.0 + by), SAME).drift is drift
+
+
 # Tolerances -----------------------------------------------------------------------------------------------
 
 
