@@ -113,7 +113,7 @@ class Setting:
                     f"{record.path.name} rests on other clips than these: {name} is judged without its record"
                 )
                 continue
-            self.held[name] = Held(record, self._standing(name, record), values)
+            self.held[name] = Held(record.on(self.clips(name)), self._standing(name, record), values)
 
     def _standing(self, model: str, record: Record) -> Standing:
         """How this run stands to a record: with its weights or others, and in its place or elsewhere."""

@@ -12,7 +12,7 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ SIX_DIGITS = 5e-6
 _NUMBERS = ("estimate", "bound", "tolerance")
 _WORDS = ("why", "unit", "reason", "first", "changed")
 _ENTRY_KEYS = {"verdict", *_NUMBERS, *_WORDS, "parts"}
-_TOP_KEYS = {"schema", "model", "clips", "noted", "claims"}
+_TOP_KEYS = {"schema", "model", "clips", "numbers", "noted", "claims"}
 
 
 class RecordError(Exception):
@@ -75,6 +75,16 @@ class Record:
     """Sampling, precision, device, versions, weights: compared, never a reason to skip."""
     entries: Mapping[tuple[str, str], Entry] = field(default_factory=dict)
     """By claim key and part (empty for the claim itself)."""
+    numbers: str = ""
+    """Of predictions, which hold on any clips: hash of those that their numbers were measured on."""
+
+    def on(self, clips: str) -> "Record":
+        """What the record says of some clips: of others than its numbers', the verdicts alone."""
+        if self.numbers in ("", clips):
+            return self
+        whole = {name: entry for name, entry in self.entries.items() if not name[1]}
+        verdicts = {n: replace(e, estimate=None, bound=None, tolerance=None) for n, e in whole.items()}
+        return replace(self, entries=verdicts)
 
 
 WHOLE = "full"
@@ -155,6 +165,7 @@ def _parse(path: Path, data: dict[str, Any]) -> Record:
         clips=str(data.get("clips", "")),
         noted={str(k): str(v) for k, v in data.get("noted", {}).items()},
         entries=entries,
+        numbers=str(data.get("numbers", "")),
     )
 
 

@@ -1,0 +1,59 @@
+"""Numbers beside predictions, so that a model with a known answer is noticed when it moves.
+
+A prediction is a verdict and its reason, written by hand before the model was run. It stays as it is; where
+it came true, the estimate goes beside it, of the claim or of each of its parts.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from circuit_claims.judge.claim import Kind, Outcome
+from circuit_claims.judge.record import read_record, write_whole
+from circuit_claims.judge.tolerance import declared_tolerance
+
+
+def write_numbers(path: Path, clips: str, claims: Iterable[Mapping[str, Any]]) -> int:
+    """Write the estimates of a run's claims (as its report has them) beside the predictions that came true.
+
+    A number that was written before and that no claim has now is taken out. Returns how many were written.
+
+    Raises:
+        RecordError: the record cannot be read.
+    """
+    import tomlkit
+
+    read_record(path)
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    document["numbers"] = clips
+    measured = {entry["key"]: entry for entry in claims if entry["kind"] != Kind.EXACT}
+    written = 0
+    for key, home in document["claims"].items():
+        for name in ("estimate", "unit", "tolerance", "parts"):
+            home.pop(name, None)
+        entry = measured.get(key)
+        if entry is None or entry["verdict"] != home["verdict"]:
+            continue
+        said = {part["part"]: part["verdict"] for part in entry["parts"]}
+        parts = tomlkit.table()
+        for one in entry["measurements"]:
+            fields = _fields(one)
+            if fields and not said:
+                home.update(fields)
+            elif fields and said.get(one["part"]) not in (None, Outcome.ERROR, Outcome.INCOMPLETE):
+                line = tomlkit.inline_table()
+                line.update({"verdict": said[one["part"]], **fields})
+                parts[one["part"]] = line
+            written += bool(fields)
+        if parts:
+            home["parts"] = parts
+    write_whole(path, tomlkit.dumps(document))
+    return written
+
+
+def _fields(measurement: Mapping[str, Any]) -> dict[str, Any]:
+    value, unit = measurement["value"], measurement["unit"]
+    if value is None:
+        return {}
+    tolerance = declared_tolerance(unit, value)
+    return {"estimate": float(f"{value:.6g}"), "tolerance": float(f"{tolerance:.6g}"), "unit": unit}
