@@ -358,6 +358,18 @@ def test_controls_on_other_pairs_than_they_say_are_a_defect():
         contrast(evidence(ONE_TO_FIVE), family([0.0] * 4), 0.95)
 
 
+@pytest.mark.parametrize(
+    ("rows", "base"),
+    [([[0.0] * 4] * 2, [[0.0] * 6] * 3), ([[0.0] * 5] * 2, [[0.0] * 5, *[[0.0] * 6] * 2]),
+     ([[0.0] * 5] * 2, [[0.0] * 6] * 4)],
+    ids=["rows on other pairs", "a base on other pairs", "a base of other seeds"],
+)  # fmt: skip
+def test_a_base_on_other_pairs_or_seeds_than_it_says_is_a_defect(rows, base):
+    other = control(*rows, design=Design.SEEDS, base=tuple(map(tuple, base)))
+    with pytest.raises(ValueError, match="zip"):
+        contrast(evidence(ONE_TO_FIVE), other, 0.95)
+
+
 # The sense of a contrast --------------------------------------------------------------------------------
 
 
