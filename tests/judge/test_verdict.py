@@ -186,6 +186,13 @@ def test_a_mean_size_beyond_the_bound_refutes_what_most_pairs_leave_open():
     assert outcome(REPRODUCES, [0.05] * 8, negligible(0.05)) == (REFUTED, "value"), "the bound is beyond"
 
 
+def test_the_bound_itself_is_beyond():
+    """Five pairs on it show no majority (from 0.478 on), and a size that is not below it."""
+    assert outcome(REPRODUCES, [0.25] * 5, negligible(0.25)) == (REFUTED, "value")
+    found = decide(REPRODUCES, evidence([0.25] * 2 + [0.01] * 10), negligible(0.25))
+    assert "beyond the bound in 2 of 12" in found.sentence
+
+
 def test_a_few_large_pairs_leave_it_open_whatever_the_others_are():
     assert outcome(REPRODUCES, [0.001] * 12 + [0.3] * 3, negligible(0.05)) == (INCONCLUSIVE, "straddles")
 
