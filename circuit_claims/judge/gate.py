@@ -156,7 +156,7 @@ def _wanted(found: Interval, seeds: SeedContrast | None, margin: float) -> tuple
         if needed is None:
             return f"; not even {MOST} seeds would decide", False
         return f"; about {needed} seeds would decide", True
-    pairs = pairs_needed(found if seeds is None else seeds.pairs, margin)
+    pairs = pairs_needed(found, margin)
     return (f"; about {pairs} pairs would decide" if pairs is not None and pairs > found.n else ""), False
 
 

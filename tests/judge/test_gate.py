@@ -90,6 +90,7 @@ def test_all_controls_share_the_error_and_undefined_ones_have_none_of_it():
     assert [one.standing for one in found] == [NOT_EXCEEDED, UNDECIDED, EXCEEDED]
     assert found == [beside(made, one, "above", 0.95, 2) for one in made.controls]
     assert (found[1].found, found[1].words, found[1].wants_seeds) == (None, "noise (0/0)", False)
+    assert [one.control for one in found] == ["noise"] * 3
 
 
 def test_what_a_contrast_says():
@@ -448,6 +449,13 @@ def test_a_member_that_is_lower_or_smaller_stands_out_downwards():
 def test_one_of_two_that_stand_out_alike_is_not_refuted_for_it():
     twins = [[value + 0.001 for value in EIGHT], *OTHERS, *OTHERS]
     assert in_family(EIGHT, *twins).standing == EXCEEDED
+
+
+def test_a_jittery_member_keeps_its_p():
+    alike = [[value + 0.01 * (-1) ** (i + j) for i, value in enumerate(EIGHT)] for j in range(5)]
+    found = in_family(EIGHT, *alike, jitter=(0.06,) * 8)
+    assert (found.standing, found.p) == (UNDECIDED, family_p([EIGHT, *alike], 0.05))
+    assert in_family(EIGHT, *alike).p == found.p
 
 
 # Jitter, and what would decide ----------------------------------------------------------------------------
