@@ -58,7 +58,7 @@ calibration: $(STAMP) ## simulate every statistical rule and write docs/calibrat
 
 TRUTH_PAIRS := --circuit-pair '*-[1-8]' --circuit-pair '*-[1-8]-noise' --circuit-pair '*-[1-8]-other-clip' --circuit-pair '*-other'
 TRUTH := $(shell sed -n 's/^model = "\(planted:[^"]*\)"/--circuit-model \1/p' claims/recorded/planted-*.toml)
-TRUTH_CORE := $(wildcard claims/test_[01235]_*.py)
+TRUTH_CORE := $(wildcard claims/test_[01235]_*.py claims/test_11_*.py)
 TRUTH_LATER := $(patsubst %,--circuit-model planted:%,composes-5 attn-carries-5 redundant2 nothing zero-mlp-from-4 zero-attn-from-4)
 truth-table: $(STAMP) ## judge the models with a known answer and write docs/truth-table.md (20 to 40 minutes)
 	-$(BIN)/python -m pytest $(TRUTH_CORE) $(TRUTH) $(TRUTH_PAIRS) --circuit-report-dir reports/truth -q --tb=no -n 2

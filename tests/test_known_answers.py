@@ -30,7 +30,10 @@ GROUPS = 6
 """Models are judged in groups, which workers share; random weights are measured once for all of them."""
 CORE = [
     f"test_{name}.py"
-    for name in ("0_calibration", "1_setting", "2_amplification", "3_division_of_labour", "5_forensics")
+    for name in (
+        *("0_calibration", "1_setting", "2_amplification", "3_division_of_labour", "5_forensics"),
+        "11_necessity",
+    )
 ]
 LATER = [
     f"test_{name}.py"

@@ -41,6 +41,7 @@ from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.patching import noise_like, norms_between
 from circuit_claims.measure.recovery import Norms, projection
 from circuit_claims.measure.runs import batch_plan, clean_run, go_on, narrow_at, require_finite
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import CLS_ROW, EVERY_ROW, ResidualModel, Write
 
 if TYPE_CHECKING:
@@ -74,11 +75,16 @@ class Labour:
     """The MLPs of the layers run; None where the two clips do not differ at the summary (0/0)."""
     held: Composition | None
     """They are held at the recipient's writes."""
+    moved: Mapping[str, Sequence[float]] | None = None
+    """By the name of the joint patch, d at the summary, `[d_model]`; only where vectors were asked for."""
+    apart: Sequence[float] | None = None
+    """D at the summary, `[d_model]`: donor less recipient; likewise."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the store, at seven significant digits."""
         rounded: dict[str, Any] = digits(asdict(self))
-        return rounded
+        vectors = () if self.moved is None else ("moved", "apart")
+        return {key: rounded[key] for key in ("routes", "run", "held", *vectors)}
 
 
 def labour(
@@ -91,6 +97,7 @@ def labour(
     routes: Sequence[str] = ROUTES,
     source_pixels: Tensor | None = None,
     noise: int | None = None,
+    vectors: bool = False,
 ) -> Labour:
     """Make the joint patches of layers `first` to `last`, both included, and the factorial experiment.
 
@@ -104,6 +111,7 @@ def labour(
         source_pixels: the clip whose writes are taken, where it is not the donor.
         noise: take the recipient's own write plus noise of the size of the source's difference from it,
             token by token; of this seed.
+        vectors: keep what each joint patch changed of the summary, to be read along other pairs' direction.
 
     Raises:
         NotApplicable: the readout does not read the CLS token (alone).
@@ -153,7 +161,12 @@ def labour(
         read = model.readout(states).summary
         inside = range(first, last + 1)
         run, held = (_compose(model, start, at_cls, layers, *ends) for layers in (range(0), inside))
-    return Labour({route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}, run, held)
+        norms = {route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}
+        if not vectors:
+            return Labour(norms, run, held)
+        towards, back, patched = (float64(summary) for summary in (*ends, read))
+        moved = dict(zip(routes, digits(patched - back), strict=True))
+        return Labour(norms, run, held, moved, digits((towards - back).flatten()))
 
 
 Patched: TypeAlias = tuple[slice, Tensor]
@@ -254,6 +267,7 @@ def _patches(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, A
         routes=params["routes"],
         source_pixels=roles.source,
         noise=roles.noise,
+        vectors=params.get("vectors", False),
     ).as_dict()
 
 

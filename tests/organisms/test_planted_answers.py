@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from circuit_claims.measure.labour import labour
 from circuit_claims.measure.patching import patch, sweep
+from circuit_claims.measure.questions.labour import NEEDED
 from circuit_claims.measure.recovery import projection
 from circuit_claims.measure.results import Sweep
 from circuit_claims.measure.trace import delta_trace
@@ -114,6 +116,37 @@ def test_mlps_that_stand_in_for_each_other_are_needed_together(name: str) -> Non
     mlps = range(4, 11)
     assert min(PLANTED[name].kept.get(f"mlp_out.{layer}", 1.0) for layer in mlps) > 0.95
     assert 1.0 - joint(name, reverse=True, sites=[mlp_out(layer) for layer in mlps]) < 0.02
+
+
+@cache
+def taken_away(name: str) -> Any:
+    """The joint patches and the factorial experiment of layers 4 to 10, failure into success."""
+    success, failure = pair(PLANTED[name], SEEDS[0])
+    return labour(model_of(name), failure, success, 4, 10, routes=NEEDED)
+
+
+@pytest.mark.parametrize(
+    ("name", "single", "mlps", "gathered", "combined"),
+    [
+        # What is lost without MLP 5, without all MLPs, without what attention gathers; and the conjunction.
+        ("composes-5", 0.995, 0.995, 0.0, -0.995),
+        ("redundant2", 0.0, 0.995, 0.0, -1.99),
+        ("hydra", 0.0, 0.995, 0.0, -0.995),
+        ("attn-carries-5", 0.0, 0.0, 0.9975, 0.0),
+        ("onset-3", 0.5, 1 - 2**-7, 0.0, 0.0),
+    ],
+)
+def test_what_is_needed_is_told_from_what_suffices(
+    name: str, single: float, mlps: float, gathered: float, combined: float
+) -> None:
+    """One that composes is both; of redundant ones each suffices, none is needed, and all together are."""
+    close = {"abs": 0.01}
+    found = taken_away(name)
+    assert recoveries(swept(name, SEEDS[0], reverse=True))["mlp_out.5"] == pytest.approx(single, **close)
+    assert projection(found.routes["MLPs"]) == pytest.approx(mlps, **close)
+    assert projection(found.routes["gathered"]) == pytest.approx(gathered, **close)
+    made = [of.together - sum(of.alone) for of in (found.run, found.held)]
+    assert made[0] - made[1] == pytest.approx(combined, **close)
 
 
 def test_a_robustness_that_is_vacuous_is_unharmed_by_the_joint_ablation() -> None:

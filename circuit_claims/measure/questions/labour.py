@@ -9,7 +9,9 @@ from statistics import fmean
 from typing import Any, Literal
 
 from circuit_claims.clips.pairs import Pair
+from circuit_claims.measure.controls import REVERSED
 from circuit_claims.measure.questions.base import (
+    NECESSITY,
     PLACES,
     SUFFICIENCY,
     Questions,
@@ -22,6 +24,10 @@ from circuit_claims.models.sites import Site, attn_out, mlp_out
 
 CLAIMED = ("both", "gathered", "pattern", "values")
 """The joint patches that claims rest on: of controls, these alone are made."""
+NEEDED = ("attention", "MLPs", "both", "gathered")
+"""Those of the other direction, failure into success."""
+NEEDED_OF_CONTROLS = ("both", "gathered")
+"""Those of the controls of that direction."""
 SHOWN = ("attention", "MLPs", *CLAIMED, "CLS row", "patch rows", "own")
 """Those of the model under test; the others are in the figure."""
 TOLD = {
@@ -145,8 +151,13 @@ class LabourQuestions(Questions):
         return [self.recovery(make(layer), **how) for layer in layers for make in (attn_out, mlp_out)]
 
     def _labour(self, first: int, last: int, direction: str, pairs: str) -> dict[str, Any]:
-        routes = SHOWN if self._shows(direction, pairs) else CLAIMED
-        params = {"control": direction, "first": int(first), "last": int(last), "routes": list(routes)}
+        routes: tuple[str, ...] = SHOWN if self._shows(direction, pairs) else CLAIMED
+        if direction in REVERSED.values():
+            routes = NEEDED if direction == NECESSITY else NEEDED_OF_CONTROLS
+        params: dict[str, Any] = {"control": direction, "first": int(first), "last": int(last)}
+        params["routes"] = list(routes)
+        if direction == NECESSITY and pairs == "outcome" and not self._control:
+            params["vectors"] = True
         return self._assay.measured("labour.patches", pairs, params)
 
     def _shows(self, direction: str, pairs: str) -> bool:
