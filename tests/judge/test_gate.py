@@ -91,6 +91,7 @@ def test_all_controls_share_the_error_and_undefined_ones_have_none_of_it():
     assert found == [beside(made, one, "above", 0.95, 2) for one in made.controls]
     assert (found[1].found, found[1].words, found[1].wants_seeds) == (None, "noise (0/0)", False)
     assert [one.control for one in found] == ["noise"] * 3
+    assert found[1].p is None
 
 
 def test_what_a_contrast_says():
