@@ -53,8 +53,8 @@ def two_sample_contrast(
 
     Actions that only one side has are left out: their difference would be the action's. Where an action has a
     single unit on a side, the differences of the actions' means are judged by an interval over three or more
-    actions. With fewer, or none in common, all pairs are compared as two plain samples (wider, and no longer
-    free of differences between actions; the method says so).
+    actions. With fewer, with none in common, or where a clip is shared across actions, all pairs are compared
+    as two plain samples (wider, and no longer free of differences between actions; the method says so).
     """
     one = _labelled(claim, claim_groups, claim_clusters, "claim")
     two = _labelled(control, control_groups, control_clusters, "control")
@@ -64,10 +64,10 @@ def two_sample_contrast(
     common = [action for action in dict.fromkeys(value.action for value in one) if action in there]
     cells = [_cell(one, two, ours, theirs, {action}) for action in common]
     single = any(min(cell.claim.n, cell.control.n) < 2 for cell in cells)
-    if single and len(cells) >= 3:
+    spanning = sum(len(cell.units) for cell in cells) > len({unit for cell in cells for unit in cell.units})
+    if single and len(cells) >= 3 and not spanning:
         found = interval([cell.difference for cell in cells], level=level)
         return replace(found, method=f"{found.method}, differences of {len(cells)} actions")
-    spanning = sum(len(cell.units) for cell in cells) > len({unit for cell in cells for unit in cell.units})
     if single or spanning or not cells:
         cells = [_cell(one, two, ours, theirs, set(common) or None)]
     return _welch(cells, level, matched=bool(common) or claim_groups is None or control_groups is None)

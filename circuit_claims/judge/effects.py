@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from circuit_claims.judge.distributions import exact_binomial, noncentral_t_above, t_quantile
+from circuit_claims.judge.distributions import noncentral_t_above, t_quantile
 from circuit_claims.judge.intervals import Interval, finite
+from circuit_claims.judge.shares import share
+from circuit_claims.judge.units import Labels
 
 MOST = 100_000
 """Pairs beyond which the answer is "no number of pairs that anyone has"."""
@@ -35,12 +37,13 @@ def hedges_g(values: Sequence[float]) -> float:
     return float(array.mean()) / spread * (1 - 3 / (4 * n - 5))
 
 
-def sizes(values: Sequence[float]) -> dict[str, float | int | None]:
+def sizes(values: Sequence[float], clusters: Labels = None) -> dict[str, float | int | None]:
     """What stands beside a verdict: Hedges' g, the share above zero with its exact interval, Hodges-Lehmann.
 
-    `g` is None where it is not a finite number: a single pair, or pairs without any spread.
+    `g` is None where it is not a finite number: a single pair, or pairs without any spread. A zero is not
+    above zero.
     """
-    above = sign_fraction(values)
+    above = share([float(value > 0) for value in values], clusters)
     g = hedges_g(values) if len(values) > 1 else math.inf
     return {
         "g": g if math.isfinite(g) else None,
@@ -50,20 +53,6 @@ def sizes(values: Sequence[float]) -> dict[str, float | int | None]:
         "hodges_lehmann": hodges_lehmann(values),
         "n": len(values),
     }
-
-
-def sign_fraction(values: Sequence[float], level: float = 0.95) -> Interval:
-    """Share of pairs with a positive value, with its exact interval (Clopper & Pearson 1934).
-
-    `scipy.stats.binomtest(...).proportion_ci("exact")`, which covers at least `level`. A zero is not
-    positive.
-    """
-    array = finite(values)
-    k, n = int(np.sum(array > 0)), len(array)
-    low, high = exact_binomial(k, n, level)
-    share = k / n
-    sd = math.sqrt(share * (1 - share) * n / (n - 1)) if n > 1 else math.inf
-    return Interval(share, low, high, level, n, "exact binomial", sd)
 
 
 def hodges_lehmann(values: Sequence[float]) -> float:

@@ -25,8 +25,7 @@ def family_p(
         clusters: the clips of each pair.
         seed: of the sign flips, where there are too many to count.
     """
-    middle = typical(members)
     deviations = [
-        [value - mean - margin for value, mean in zip(member, middle, strict=True)] for member in members
+        [value - sum(pair) / len(pair) - margin for value in pair] for pair in zip(*members, strict=True)
     ]
-    return max_t([list(pair) for pair in zip(*deviations, strict=True)], "greater", clusters, seed)[0]
+    return max_t(deviations, "greater", clusters, seed)[0]

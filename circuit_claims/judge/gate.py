@@ -18,9 +18,8 @@ from circuit_claims.judge.contrasts import paired_contrast, two_sample_contrast
 from circuit_claims.judge.effects import pairs_needed
 from circuit_claims.judge.family import family_p, typical
 from circuit_claims.judge.intervals import Interval
-from circuit_claims.judge.seeds import SeedContrast, seed_contrast, seeds_needed
+from circuit_claims.judge.seeds import MOST, SeedContrast, seed_contrast, seeds_needed
 from circuit_claims.judge.shares import paired_difference, two_sample_difference
-from circuit_claims.measure.seeds import MOST
 
 Sense = Callable[[float], float]
 
@@ -74,7 +73,7 @@ def beside(evidence: Evidence, control: Control, kind: str, level: float, contro
     sense, margin = SENSES.get(kind, float), evidence.margin
     found, seeds = contrast(evidence, control, level, sense)
     holm = 1 - (1 - level) / controls
-    strict = found if controls == 1 else contrast(evidence, control, holm, sense)[0]
+    strict, strict_seeds = (found, seeds) if controls == 1 else contrast(evidence, control, holm, sense)
     p = _family_p(evidence, control, sense, margin) if control.design is Design.FAMILY else None
     numbers = f"difference {found.estimate:.3g} [{found.low:.3g}, {found.high:.3g}]"
     numbers += "" if p is None else f", p = {p:.2g} among {len(control.rows) + 1}"
@@ -85,7 +84,8 @@ def beside(evidence: Evidence, control: Control, kind: str, level: float, contro
         if strict.high < 0 or not moved:
             return Contrast(control.name, found, NOT_EXCEEDED, f"{control.name} ({numbers})", p)
         return Contrast(control.name, found, UNDECIDED, f"{control.name} ({numbers}; {moved})", p)
-    wanted, wants_seeds = _wanted(found, seeds, len(control.rows), margin)
+    open_side = (strict, strict_seeds) if found.estimate < margin else (found, seeds)
+    wanted, wants_seeds = _wanted(*open_side, margin)
     return Contrast(control.name, found, UNDECIDED, f"{control.name} ({numbers}{wanted})", p, wants_seeds)
 
 
@@ -112,12 +112,12 @@ def contrast(
         middle = rows[0]
     else:
         middle = typical([ours, *rows] if control.design is Design.FAMILY else rows)
-    if yes_or_no:
+    if control.base:
+        pairs = _beyond_base(ours, middle, evidence, control, level, sense)
+    elif yes_or_no:
         if len(middle) != len(ours):
             raise ValueError(f"{len(ours)} claim and {len(middle)} control values: a pair needs both")
         pairs = paired_difference([x - y for x, y in zip(ours, middle, strict=True)], clips, level)
-    elif control.design is Design.SEEDS and control.base:
-        pairs = _beyond_base(ours, middle, evidence, control, level, sense)
     else:
         pairs = paired_contrast(ours, middle, groups, clips, level)
     if control.design is not Design.SEEDS:
@@ -149,15 +149,14 @@ def _beyond_base(
     )
 
 
-def _wanted(found: Interval, seeds: SeedContrast | None, rows: int, margin: float) -> tuple[str, bool]:
-    """What would decide, in words, and whether it is more seeds than the `rows` there are."""
-    if seeds is not None and not seeds.pairs.low <= margin <= seeds.pairs.high:
+def _wanted(found: Interval, seeds: SeedContrast | None, margin: float) -> tuple[str, bool]:
+    """What would decide, in words, and whether it is more seeds: the pairs are clear, and these are not."""
+    if seeds is not None and isfinite(seeds.seeds.sd) and not seeds.pairs.low <= margin <= seeds.pairs.high:
         needed = seeds_needed(seeds.seeds.sd, abs(seeds.seeds.estimate - margin), found.level)
-        told = (
-            f"not even {MOST} seeds would decide" if needed is None else f"about {needed} seeds would decide"
-        )
-        return f"; {told}", needed is not None and needed > rows
-    pairs = pairs_needed(found if seeds is None else seeds.pairs, margin)
+        if needed is None:
+            return f"; not even {MOST} seeds would decide", False
+        return f"; about {needed} seeds would decide", True
+    pairs = pairs_needed(found, margin)
     return (f"; about {pairs} pairs would decide" if pairs is not None and pairs > found.n else ""), False
 
 

@@ -52,7 +52,7 @@ def effective(clusters: Labels, count: int) -> float:
 
 
 def told(clusters: Labels, count: int) -> str:
-    """``8 pairs``, or ``12 pairs that share clips, 3 of them independent,``."""
+    """``8 pairs``, or ``12 pairs on shared clips, 3 of them independent,``."""
     units = independent(clusters, count)
     if units == count:
         return counted(count, "pair")

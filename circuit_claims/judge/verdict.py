@@ -58,8 +58,9 @@ def decide(claim: Claim, evidence: Evidence, expectation: Expectation, level: fl
             sentence=f"Undefined for {some} of {counted(some + len(evidence.values), 'pair')}: {why}.",
         )
     if judged_by_points(claim, evidence):
-        return _decide_points(evidence, expectation)
-    found = _decide_interval(claim, evidence, expectation, level)
+        found = _decide_points(evidence, expectation)
+    else:
+        found = _decide_interval(claim, evidence, expectation, level)
     return _if_sensitive(found, evidence, expectation, level)
 
 
@@ -257,7 +258,7 @@ def _effect(evidence: Evidence, expectation: Expectation) -> dict[str, Any]:
     edges = [edge for edge in (expectation.low, expectation.high) if isfinite(edge)]
     mean = sum(evidence.values) / len(evidence.values)
     edge = min(edges, key=lambda end: abs(mean - end), default=0.0)
-    return {"from": edge, **sizes([value - edge for value in evidence.values])}
+    return {"from": edge, **sizes([value - edge for value in evidence.values], evidence.clips or None)}
 
 
 def _more(found: "Interval", expectation: Expectation, at_least: int = 0) -> str:

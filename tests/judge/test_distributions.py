@@ -16,23 +16,12 @@ def test_quantiles_of_t(p, df):
     assert ours.t_quantile(p, df) == pytest.approx(stats.t.ppf(p, df), rel=1e-9, abs=1e-12)
 
 
-@given(value=st.floats(-40.0, 40.0), df=DEGREES)
-def test_tails_of_t(value, df):
-    assert ours.t_above(value, df) == pytest.approx(stats.t.sf(value, df), rel=1e-9)
-    assert ours.t_above(-value, df) == pytest.approx(stats.t.cdf(value, df), rel=1e-9)
-
-
 # The series of scipy.stats, which is the reference here, does not converge next to zero.
 @given(value=st.just(0.0) | st.floats(1e-6, 8.0), df=st.integers(1, 200), shift=st.floats(0.0, 20.0))
 def test_tails_of_the_noncentral_t(value, df, shift):
     assert ours.noncentral_t_above(value, df, shift) == pytest.approx(
         stats.nct.sf(value, df, shift), abs=1e-7
     )
-
-
-@given(value=st.floats(-8.0, 8.0))
-def test_tails_of_the_normal(value):
-    assert ours.normal_above(value) == pytest.approx(stats.norm.sf(value), rel=1e-12)
 
 
 @given(data=st.data(), n=st.integers(1, 200), level=st.floats(0.5, 0.999))
@@ -43,3 +32,11 @@ def test_exact_intervals_of_a_share(data, n, level):
     assert (low, high) == pytest.approx((found.low, found.high), abs=1e-9)
     assert (low == 0.0) == (yes == 0)
     assert (high == 1.0) == (yes == n)
+
+
+@given(yes=st.floats(0.01, 9.99), level=st.floats(0.5, 0.999))
+def test_a_part_of_a_yes_is_a_part_of_the_betas_shape(yes, level):
+    low, high = ours.exact_binomial(yes, 10.0, level)
+    tail = (1 - level) / 2
+    assert low == pytest.approx(stats.beta.ppf(tail, yes, 11 - yes), abs=1e-9)
+    assert high == pytest.approx(stats.beta.ppf(1 - tail, yes + 1, 10 - yes), abs=1e-9)

@@ -13,11 +13,14 @@ from circuit_claims.judge.drift import (
     Comparison,
     Drift,
     Guard,
+    Held,
+    Move,
     Standing,
     Weights,
     compare,
     paired_move,
 )
+from circuit_claims.judge.intervals import interval
 from circuit_claims.judge.record import Entry
 from circuit_claims.judge.tolerance import declared_tolerance, numeric_tolerance
 
@@ -107,6 +110,55 @@ def test_a_finding_never_drifts_from_itself_and_a_flip_is_always_said(recorded, 
         assert f"recorded {recorded.verdict}, now {other}" in flipped.sentence
 
 
+# The cause of a verdict -----------------------------------------------------------------------------------
+
+
+def by_cause(why, reason, standing, estimate=0.5, bound=0.52, outcome=REFUTED):
+    recorded = replace(entry(outcome), why=why)
+    now = replace(judged(outcome, estimate, bound), reason=reason)
+    return compare(recorded, CLAIM, now, standing, measured([estimate] * 5))
+
+
+@pytest.mark.parametrize("standing", [SAME, OTHER, BY_HAND])
+def test_a_changed_cause_is_a_changed_verdict(standing):
+    """Refuted by its value and refuted by its specificity say different things of a model."""
+    assert by_cause("value", "value", standing).drift is Drift.AS_RECORDED
+    flipped = by_cause("value", "specificity", standing, 0.9, 0.8)
+    assert flipped.drift is Drift.FLIPPED
+    assert flipped.sentence.startswith(
+        "recorded refuted (value), now refuted (specificity) (recorded 0.5, now 0.9)"
+    )
+    near = by_cause("value", "specificity", standing)
+    assert near.drift is Drift.BORDERLINE
+    assert near.sentence == (
+        "borderline: recorded refuted (value), now refuted (specificity), with the estimate within tolerance "
+        "(recorded 0.5, now 0.5)"
+    )
+    assert by_cause("contrast", "", standing, 0.9, outcome=INCONCLUSIVE).sentence.startswith(
+        "recorded inconclusive (contrast), now inconclusive (no cause)"
+    )
+
+
+@pytest.mark.parametrize("standing", [SAME, OTHER, BY_HAND])
+def test_a_record_written_by_hand_may_leave_out_the_cause(standing):
+    assert by_cause("", "specificity", standing).drift is Drift.AS_RECORDED
+
+
+def test_the_cause_of_a_claim_without_numbers_and_of_a_calibration_counts_too():
+    recorded = replace(entry(INCONCLUSIVE, None, None), why="undefined")
+    changed = compare(recorded, CLAIM, replace(judged(INCONCLUSIVE, None), reason="too few pairs"), SAME)
+    assert changed.drift is Drift.FLIPPED
+    assert changed.sentence.endswith("(recorded nothing, now nothing)")
+    each = a_claim(each="layer")
+    parts = replace(entry(), why="value")
+    assert (
+        compare(parts, each, replace(judged(REFUTED, 0.9), reason="value"), SAME).drift is Drift.AS_RECORDED
+    )
+    assert (
+        compare(parts, each, replace(judged(REFUTED, 0.9), reason="specificity"), SAME).drift is Drift.FLIPPED
+    )
+
+
 # The same weights: the environment ------------------------------------------------------------------------
 
 
@@ -184,10 +236,16 @@ def test_a_move_that_the_pairs_do_not_show_is_noted_and_fails_nothing():
 
 def test_pairs_that_move_up_and_down_are_seen_by_the_size_of_their_moves():
     """The mean stays where it was, and every pair is another one."""
-    found = moved_by([0.12, -0.12, 0.12, -0.12, 0.001])
+    found = moved_by([0.12, -0.11, 0.13, -0.12, 0.10])
     assert found.move.low < 0 < found.move.high
-    assert (found.move.size, found.drift) == (pytest.approx(0.0962), Drift.MOVED)
-    assert "each by 0.0962 on average, beyond the declared tolerance of 0.005" in found.sentence
+    assert (found.move.size, found.drift) == (pytest.approx(0.116), Drift.MOVED)
+    assert "each by 0.116 on average, beyond the declared tolerance of 0.005" in found.sentence
+
+
+def test_one_pair_that_did_not_move_is_a_tail_that_five_pairs_cannot_tell_from_chance():
+    found = moved_by([0.12, -0.12, 0.12, -0.12, 0.001])
+    assert (found.move.size, found.drift) == (pytest.approx(0.0962), Drift.AS_RECORDED)
+    assert found.move.size_low < 0.005
 
 
 def test_a_move_within_the_tolerance_is_noted_and_fails_nothing():
@@ -230,10 +288,107 @@ def test_pairs_that_share_a_clip_move_together():
     assert found.n == 2
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "size_low", "shifted", "beyond"),
+    [
+        (0.006, 0.009, 0.0, True, True),
+        (-0.009, -0.006, 0.0, True, True),
+        (0.005, 0.009, 0.005, False, False),
+        (-0.009, -0.005, 0.005, False, False),
+        (-0.1, 0.1, 0.006, False, True),
+    ],
+)
+def test_a_move_is_beyond_a_tolerance_with_its_whole_interval(low, high, size_low, shifted, beyond):
+    move = Move((low + high) / 2, low, high, 0.01, size_low, 0.1, 5)
+    assert (move.shifted(0.005), move.beyond(0.005)) == (shifted, beyond)
+
+
+def test_a_move_heeds_actions_clips_and_level():
+    """Differences of 0 and 1 by action, but for a little: the mean is 0.5 and the actions are no noise."""
+    now = measured([0.0, 0.1, 1.0, 1.2], groups=("a", "a", "b", "b"))
+    then = dict.fromkeys("abcd", 0.0)
+    values = list(now.values)
+    for level in (0.95, 0.8):
+        found, known = paired_move(now, then, level), interval(values, now.groups, level=level)
+        assert (found.low, found.high, found.size_low) == (known.low, known.high, known.low)
+    few = paired_move(now, {"a": 0.0, "c": 0.0, "d": 0.0})
+    assert few.low == interval([0.0, 1.0, 1.2], ["a", "b", "b"]).low
+
+
+def test_a_record_is_held_with_its_values_by_pair():
+    """The estimate is as recorded; by pair everything moved by 0.5, one up and one down."""
+    record = a_record({("mlp-42/reproduces", "layer=4"): entry(estimate=3.0)}).record
+    then = dict(zip(FIVE, (1.5, 1.5, 3.5, 3.5, 5.0), strict=True))
+    held = Held(record, OTHER, {("mlp-42/reproduces", "layer=4"): then})
+    found = held.against(CLAIM, "layer=4", judged(REFUTED, 3.0), measured(ONE_TO_FIVE))
+    assert found.move == paired_move(measured(ONE_TO_FIVE), then)
+    assert found.move.largest == 0.5
+
+
 def test_a_record_is_asked_for_the_claim_and_its_part():
     held = a_record({("mlp-42/reproduces", "layer=4"): entry()})
     assert held.against(CLAIM, "layer=4", judged(REFUTED, 0.5)).drift is Drift.AS_RECORDED
     assert held.against(CLAIM, "", judged(REFUTED, 0.5)).drift is Drift.UNRECORDED
+
+
+# What a comparison rests on and carries -------------------------------------------------------------------
+
+
+def test_other_weights_flip_where_the_deciding_bound_moved_though_the_estimate_did_not():
+    near = compare(entry(), CLAIM, judged(SUPPORTED, 0.501, 0.521), OTHER)
+    assert near.drift is Drift.BORDERLINE
+    far = compare(entry(), CLAIM, judged(SUPPORTED, 0.501, 0.6), OTHER)
+    assert far.drift is Drift.FLIPPED
+    assert far.sentence == "recorded refuted, now supported (recorded 0.5, now 0.501)"
+
+
+def test_without_a_declared_tolerance_other_weights_may_not_move_at_all():
+    undeclared = entry(tolerance=None)
+    assert compare(undeclared, CLAIM, judged(REFUTED, 0.51), OTHER).drift is Drift.MOVED
+    assert compare(undeclared, CLAIM, judged(REFUTED, 0.5), OTHER).drift is Drift.AS_RECORDED
+
+
+@pytest.mark.parametrize("guard", Guard)
+@pytest.mark.parametrize("by", [0.001, 0.02])
+def test_a_comparison_carries_its_entry(guard, by):
+    assert moved_by([by] * 5, guard).entry == entry(estimate=3.0, bound=4.9)
+    standing = Standing(Weights.OTHER, guard=guard)
+    assert compare(entry(), CLAIM, judged(REFUTED, 0.5 + by), standing).entry == entry()
+
+
+def test_a_number_that_is_gone_is_told_as_nothing():
+    found = compare(entry(), CLAIM, judged(REFUTED, None), BY_HAND)
+    assert "recorded 0.5, now nothing (tolerance 0.005)" in found.sentence
+
+
+ELSEWHERE = Standing(Weights.SAME, elsewhere=True)
+
+
+@pytest.mark.parametrize(
+    ("unit", "recorded", "by", "drift"),
+    [
+        ("", 0.3, 0.0199, Drift.AS_RECORDED),
+        ("", 0.3, 0.0201, Drift.MOVED),
+        ("ratio", 8.0, 0.9 * tolerance.elsewhere_tolerance("ratio", 8.0), Drift.AS_RECORDED),
+        ("ratio", 8.0, 1.1 * tolerance.elsewhere_tolerance("ratio", 8.0), Drift.MOVED),
+    ],
+)
+def test_without_evidence_the_entrys_unit_or_a_fractions_holds_elsewhere(unit, recorded, by, drift):
+    held = entry(estimate=recorded, unit=unit, tolerance=None)
+    assert compare(held, CLAIM, judged(REFUTED, recorded + by), ELSEWHERE).drift is drift
+
+
+def test_the_evidences_unit_and_values_set_the_numeric_tolerance():
+    """Of logits of -+2 the rounding is that of 2, though their mean is next to nothing."""
+    wide = numeric_tolerance("logits", 1e-3, (2.0, -2.0))
+    held, values = entry(estimate=1e-3, unit="", tolerance=None), [2.0, -2.0]
+    for by, drift in ((0.9 * wide, Drift.AS_RECORDED), (1.1 * wide, Drift.MOVED)):
+        now = judged(REFUTED, 1e-3 + by)
+        assert compare(held, CLAIM, now, SAME, measured(values, "logits")).drift is drift
+    large = entry(estimate=40.0, tolerance=None)
+    at = numeric_tolerance("fraction", 40.0)
+    for by, drift in ((0.9 * at, Drift.AS_RECORDED), (1.1 * at, Drift.MOVED)):
+        assert compare(large, CLAIM, judged(REFUTED, 40.0 + by), SAME).drift is drift
 
 
 # Tolerances -----------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ from circuit_claims.judge.ledger import (
     settle,
     stale,
 )
-from circuit_claims.judge.plain import from_plain, planned_from_plain, to_plain
+from circuit_claims.judge.plain import as_plain, evidence_from_plain, from_plain, planned_from_plain, to_plain
 from circuit_claims.judge.record import Entry
 from circuit_claims.judge.verdict import decide
 
@@ -298,7 +298,13 @@ labels = st.lists(names, max_size=3).map(tuple)
 clips = st.lists(labels, max_size=3).map(tuple)
 texts = st.dictionaries(names, names, max_size=2)
 controls = st.builds(
-    Control, names, st.sampled_from(Design), st.lists(rows, max_size=2).map(tuple), labels, clips
+    Control,
+    names,
+    st.sampled_from(Design),
+    st.lists(rows, max_size=2).map(tuple),
+    labels,
+    clips,
+    base=st.lists(rows, max_size=2).map(tuple),
 )
 expectations = st.one_of(
     st.builds(above, numbers),
@@ -320,7 +326,7 @@ observations = st.builds(
     published=maybe,
     rounding=st.floats(0, 1),
     controls=st.lists(controls, max_size=2).map(tuple),
-    equivalence=st.floats(0.01, 1),
+    margin=st.floats(0.01, 1),
     positive=st.lists(seen, max_size=2).map(tuple),
     jitter=rows,
     figure=st.none() | st.fixed_dictionaries({"kind": names, "values": st.lists(maybe, max_size=3)}),
@@ -530,3 +536,12 @@ def test_a_part_that_fails_makes_its_claim_fail_and_the_other_way_round():
     assert incomplete.verdict.outcome is Outcome.INCOMPLETE
     assert failing(incomplete)
     assert failing(settled([part(ANY, number, 2, above(100.0)) for number in (4, 5)])[0])
+
+
+def test_evidence_of_older_reports_has_its_margin_under_another_name():
+    """And its controls no base: a report keeps what it was judged by."""
+    plain = as_plain(replace(evidence([1.0]), margin=0.3, controls=(control([0.5]),)))
+    plain["equivalence"] = plain.pop("margin")
+    del plain["controls"][0]["base"]
+    again = evidence_from_plain(plain)
+    assert (again.margin, again.controls[0].base) == (0.3, ())

@@ -93,8 +93,8 @@ def test_another_level_is_shared_as_well():
 
 def test_a_common_doubt_is_told_and_several_are_parts():
     assert quantify(EACH, plain(EACH, 2.5, 2.8), 2).reason == "straddles"
-    few = judged(EACH, evidence([1.0, 2.0]), above(0.0))
-    assert quantify(EACH, [few, few], 2).reason == "too few pairs"
+    few = judged(EACH, evidence([1.0, 2.0]), above(1.5))
+    assert quantify(EACH, [few, few], 2).reason == "few pairs"
     assert quantify(EACH, [few, *plain(EACH, 2.5)], 2).reason == "parts"
     assert quantify(EACH, [*plain(EACH, 0.0, 5.0)], 2).reason == "parts", (
         "refuted at 95 % only: no doubt told"

@@ -1,18 +1,20 @@
 """From evidence to verdict: every branch, with numbers worked out by hand, and what must always hold."""
 
 from dataclasses import replace
-from operator import neg, pos
 
 import pytest
-from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, verdict
+from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from circuit_claims.judge.claim import Design, Outcome
-from circuit_claims.judge.expectation import above, below, between, exactly, negligible
+from circuit_claims.judge.claim import Design, Outcome, Scope
+from circuit_claims.judge.effects import pairs_needed
+from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
+from circuit_claims.judge.gate import contrasts
 from circuit_claims.judge.intervals import interval
-from circuit_claims.judge.quantify import quantify
-from circuit_claims.judge.verdict import MIN_PAIRS, contrast, decide
+from circuit_claims.judge.shares import share
+from circuit_claims.judge.verdict import MIN_PAIRS, decide, judged_by_points
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 REPRODUCES, MEANS, EXACT, FORENSIC = (a_claim(kind=k) for k in ("reproduces", "means", "exact", "forensic"))
@@ -22,8 +24,8 @@ few = settings(max_examples=min(40, settings.default.max_examples))
 samples = st.lists(quarters, min_size=MIN_PAIRS, max_size=9)
 
 
-def outcome(claim, values, expectation, unit="fraction", **more):
-    found = decide(claim, evidence(values, unit, **more), expectation)
+def outcome(claim, values, expectation, unit="fraction", level=0.95, **more):
+    found = decide(claim, evidence(values, unit, **more), expectation, level)
     return found.outcome, found.reason
 
 
@@ -54,18 +56,10 @@ def test_verdict_carries_the_numbers_that_decided():
     found = decide(REPRODUCES, evidence(ONE_TO_FIVE), above(1.0))
     assert found.estimate == 3.0
     assert (found.low, found.high) == pytest.approx((1.03676, 4.96324), abs=1e-5)
-    assert (found.n, found.level, found.method, found.bound) == (5, 0.95, "t", found.low)
+    assert (found.n, found.level, found.method, found.bound) == (5, 0.95, "skew-adjusted t", found.low)
     assert found.sentence == "Recovery is 3 [1.04, 4.96], n = 5, which is > 1."
-
-
-def test_negligible_is_two_one_sided_tests_at_5_percent():
-    """2.1318 * 0.7071 = 1.5074: the 90 % interval of (-2 .. 2) lies in -+1.51, the 95 % one in -+1.97."""
-    around_zero = [value - 3 for value in ONE_TO_FIVE]
-    found = decide(REPRODUCES, evidence(around_zero), negligible(1.51))
-    assert (found.outcome, found.level) == (SUPPORTED, pytest.approx(0.9))
-    assert (found.low, found.high) == pytest.approx((-1.5074, 1.5074), abs=1e-4)
-    assert outcome(REPRODUCES, around_zero, negligible(1.50)) == (INCONCLUSIVE, "straddles")
-    assert outcome(REPRODUCES, ONE_TO_FIVE, negligible(1.49)) == (REFUTED, "value")
+    refuted = decide(REPRODUCES, evidence(ONE_TO_FIVE), below(1.0))
+    assert refuted.sentence == "Recovery is 3 [1.04, 4.96], n = 5; asserted is < 1."
 
 
 def test_straddling_says_how_many_pairs_would_decide():
@@ -75,21 +69,30 @@ def test_straddling_says_how_many_pairs_would_decide():
         for b in (2.5, 2.8)
     ]
     assert 5 < needed[0] < needed[1], "the nearer the bound, the more pairs"
+    nearer = decide(REPRODUCES, evidence(ONE_TO_FIVE), between(-9.0, 3.5)).sentence
+    assert nearer.endswith(f"straddles [-9, 3.5); about {needed[0]} pairs would decide.")
 
 
-@pytest.mark.parametrize("claim", [REPRODUCES, MEANS, FORENSIC])
-@pytest.mark.parametrize("n", [2, 3, 4])
-def test_too_few_pairs_decide_nothing_and_say_how_many_are_needed(claim, n):
-    found = decide(claim, evidence([5.0] * n), above(0.0))
-    assert (found.outcome, found.reason, found.n) == (INCONCLUSIVE, "too few pairs", n)
-    assert f"{n} independent pairs decide nothing: at least 5 are needed (estimate 5)" in found.sentence
+def test_pairs_that_would_decide_are_told_only_where_they_are_more():
+    """A mean of 0.45 lies 1.3 sd from 1.5, which six pairs without a tail would show; these are eight."""
+    tailed = [0.0, 0.0, 0.1, 0.1, 0.2, 0.3, 0.5, 2.4]
+    assert pairs_needed(interval(tailed), 1.5) < 8
+    found = decide(REPRODUCES, evidence(tailed), below(1.5))
+    assert found.reason == "straddles"
+    assert found.sentence.endswith(", n = 8, which straddles < 1.5.")
 
 
-def test_pairs_that_share_a_clip_count_once():
-    shared = (("a", "b"), ("b", "c"), ("c", "d"), ("e", "f"), ("g", "h"))
-    assert outcome(REPRODUCES, ONE_TO_FIVE, above(0.0), clips=shared) == (INCONCLUSIVE, "too few pairs")
-    found = decide(REPRODUCES, evidence(ONE_TO_FIVE, clips=shared), above(0.0))
-    assert found.n == 3
+def test_an_interval_heeds_actions_and_clips():
+    values = [(1.7 * pair) % 5 + (pair % 7 == 0) * 9.0 for pair in range(24)]
+    plain = decide(REPRODUCES, evidence(values), above(0.0))
+    for labels in (
+        {"groups": ("a",) * 12 + ("b",) * 12},
+        {"clips": tuple((f"{pair // 2}",) for pair in range(24))},
+    ):
+        found = decide(REPRODUCES, evidence(values, **labels), above(0.0))
+        known = interval(values, labels.get("groups"), labels.get("clips"))
+        assert (found.low, found.high, found.method) == (known.low, known.high, known.method)
+        assert (found.low, found.high) != (plain.low, plain.high)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,9 @@ def test_pairs_that_share_a_clip_count_once():
 )
 def test_a_sample_without_spread_is_judged_by_its_value(value, expected):
     assert outcome(REPRODUCES, [value] * 5, above(1.0)) == expected
+
+
+# Yes or no --------------------------------------------------------------------------------------------
 
 
 def test_yes_or_no_is_judged_by_the_exact_binomial_interval():
@@ -109,30 +115,172 @@ def test_yes_or_no_is_judged_by_the_exact_binomial_interval():
     assert outcome(REPRODUCES, [0] * 10, above(0.31), "bool") == (REFUTED, "value")
 
 
-# Points, exactness, undefined values, artifacts ---------------------------------------------------------
+def test_yes_or_no_on_shared_clips_is_judged_by_its_clips():
+    """Thirty pairs on six clips are six: [0.025 ** (1 / 6), 1] = [0.5407, 1]."""
+    clips = tuple((f"strike-{pair % 6}", f"gutter-{pair}") for pair in range(30))
+    assert outcome(REPRODUCES, [1] * 30, above(0.54), "bool", clips=clips) == (SUPPORTED, "")
+    assert outcome(REPRODUCES, [1] * 30, above(0.55), "bool", clips=clips) == (INCONCLUSIVE, "straddles")
+    assert decide(REPRODUCES, evidence([1] * 30, "bool", clips=clips), above(0.5)).n == 6
+
+
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_yes_or_no_carries_the_share_and_its_exact_interval(level):
+    """3 of 10 (Clopper & Pearson: beta quantiles)."""
+    found = decide(REPRODUCES, evidence([1, 1, 1] + [0] * 7, "bool"), above(0.5), level)
+    tail = (1 - level) / 2
+    assert (found.low, found.high) == pytest.approx(
+        (stats.beta.ppf(tail, 3, 8), stats.beta.ppf(1 - tail, 4, 7))
+    )
+    assert (found.estimate, found.n, found.level) == (0.3, 10, level)
+
+
+def test_straddling_yes_or_no_says_how_many_pairs_would_decide():
+    """Share 0.3, bound 0.5: sd sqrt(0.3 * 0.7) and margin 0.2 need 44 pairs by t at 80 % power."""
+    told = decide(REPRODUCES, evidence([1, 1, 1] + [0] * 7, "bool"), above(0.5)).sentence
+    assert "; about 44 pairs would decide." in told
+
+
+# Negligible: by the size and by the pair ----------------------------------------------------------------
+
+
+def test_an_effect_is_negligible_where_its_size_is_and_most_pairs_are():
+    """Sizes 0.1 to 0.6: mean 0.35, sd sqrt(0.035), t(5) = 2.5706: up to 0.5463. 0 of 6 are below 0.459."""
+    values = [0.1, -0.2, 0.3, -0.4, 0.5, -0.6]
+    found = decide(REPRODUCES, evidence(values), negligible(0.61))
+    assert (found.outcome, found.reason, found.estimate) == (SUPPORTED, "", pytest.approx(0.35))
+    assert (found.high, found.level) == (pytest.approx(0.5463, abs=1e-4), 0.95)
+    assert found.sentence == (
+        "Recovery is 0.35 [0.154, 0.546] in size, n = 6, beyond the bound in 0 of 6, which is |·| < 0.61."
+    )
+    beyond = decide(REPRODUCES, evidence(values), negligible(0.55))
+    assert (beyond.outcome, beyond.reason) == (INCONCLUSIVE, "straddles"), "1 of 6 beyond: up to 0.64"
+    assert "beyond the bound in 1 of 6, which straddles" in beyond.sentence
+
+
+def test_large_effects_of_both_signs_are_not_negligible():
+    """Every pair moves by 12 %, half of them up and half down: the mean is zero, and nothing negligible."""
+    assert outcome(REPRODUCES, [0.12, -0.12] * 20, negligible(0.05)) == (REFUTED, "value")
+
+
+@pytest.mark.parametrize("n", [5, 6])
+def test_five_pairs_show_no_majority_and_six_do(n):
+    """0 of 5 leave a share of up to 0.522, 0 of 6 of up to 0.459."""
+    expected = (SUPPORTED, "") if n == 6 else (INCONCLUSIVE, "straddles")
+    assert outcome(REPRODUCES, [0.01] * n, negligible(0.05)) == expected
+    assert outcome(REPRODUCES, [0.01] * n, negligible(0.05), level=0.9) == (SUPPORTED, ""), "0 of 5: 0.451"
+    clips = tuple((f"{min(i, 4)}",) for i in range(6))
+    assert outcome(REPRODUCES, [0.01] * 6, negligible(0.05), clips=clips) == (INCONCLUSIVE, "straddles")
+
+
+def test_most_pairs_beyond_the_bound_refute_what_the_mean_size_leaves_open():
+    """Of 20 pairs 18 at 0.06 and two at 0: mean 0.054; 18 of 20 are more than 0.68."""
+    values = [0.06] * 18 + [0.0] * 2
+    assert interval(values).low < 0.05
+    assert outcome(REPRODUCES, values, negligible(0.05)) == (REFUTED, "value")
+
+
+def test_a_mean_size_beyond_the_bound_refutes_what_most_pairs_leave_open():
+    values = [0.9, 1.0, -1.1, 1.2, 0.8, -1.0, 1.0, 0.02, 0.01, -0.02, 0.0, 0.01]
+    assert share([float(abs(v) >= 0.1) for v in values]).low < 0.5
+    assert outcome(REPRODUCES, values, negligible(0.1)) == (REFUTED, "value")
+    assert outcome(REPRODUCES, [0.05] * 8, negligible(0.05)) == (REFUTED, "value"), "the bound is beyond"
+
+
+def test_the_bound_itself_is_beyond():
+    """Five pairs on it show no majority (from 0.478 on), and a size that is not below it."""
+    assert outcome(REPRODUCES, [0.25] * 5, negligible(0.25)) == (REFUTED, "value")
+    found = decide(REPRODUCES, evidence([0.25] * 2 + [0.01] * 10), negligible(0.25))
+    assert "beyond the bound in 2 of 12" in found.sentence
+
+
+def test_a_few_large_pairs_leave_it_open_whatever_the_others_are():
+    assert outcome(REPRODUCES, [0.001] * 12 + [0.3] * 3, negligible(0.05)) == (INCONCLUSIVE, "straddles")
+
+
+# Few pairs --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("claim", [REPRODUCES, FORENSIC])
-def test_one_pair_is_judged_by_its_value_at_the_published_rounding(claim):
+def test_a_reproduction_on_one_pair_is_judged_by_its_value_at_the_published_rounding(claim):
     assert outcome(claim, [0.4196], between(0.42, 0.61), rounding=0.0005) == (SUPPORTED, "")
     assert outcome(claim, [0.4196], between(0.42, 0.61), rounding=0.0003) == (REFUTED, "value")
-    assert outcome(claim, [1.02], above(1.0)) == (SUPPORTED, "")
+    assert outcome(claim, [0.9999], above(1.0)) == (REFUTED, "value"), "exact where no rounding is published"
     found = decide(claim, evidence([1.02]), above(1.0))
-    assert (found.method, found.n, found.bound) == ("point value", 1, 1.02)
+    assert (found.outcome, found.reason) == (SUPPORTED, "")
+    assert (found.estimate, found.method, found.n, found.bound) == (1.02, "point value", 1, 1.02)
+    assert (found.low, found.high) == (None, None)
+    assert found.sentence == "Recovery is 1.02 on the one pair; asserted is > 1 (few pairs)."
 
 
-def test_one_pair_decides_no_scientific_claim():
-    found = decide(MEANS, evidence([9.0], controls=(control([0.0]),)), above(0.0))
-    assert (found.outcome, found.reason) == (INCONCLUSIVE, "too few pairs")
-    assert "1 independent pair decides nothing" in found.sentence
+@pytest.mark.parametrize("claim", [REPRODUCES, FORENSIC])
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_a_reproduction_on_few_pairs_is_judged_by_all_of_its_values(claim, n):
+    within, beyond = [2.0, 1.5, 3.0, 9.0][:n], [0.5, 0.25, 1.0, -3.0][:n]
+    assert outcome(claim, within, above(1.0)) == (SUPPORTED, "")
+    assert outcome(claim, beyond, above(1.0)) == (REFUTED, "value")
+    assert outcome(claim, [*within[:-1], 0.5], above(1.0)) == (INCONCLUSIVE, "few pairs")
+    assert outcome(claim, [0.41] * n, between(0.42, 0.61), rounding=0.015) == (SUPPORTED, "")
+    found = decide(claim, evidence(within), above(1.0))
+    assert (found.low, found.high, found.n, found.method) == (min(within), max(within), n, "point values")
+    assert (found.estimate, found.bound) == (pytest.approx(sum(within) / n), min(within))
 
 
-def test_exact_claims_need_every_value_and_show_the_worst():
-    assert outcome(EXACT, [1.0, 1.0 + 1e-7], exactly(1.0, within=1e-6)) == (SUPPORTED, "")
-    found = decide(EXACT, evidence([1.0, 1.2, 0.9]), exactly(1.0, within=0.1))
-    assert (found.outcome, found.reason, found.estimate) == (REFUTED, "value", 1.2)
-    assert found.sentence == "Recovery is not = 1 ± 0.1 in 1 of 3: worst 1.2."
-    assert outcome(EXACT, [0.5], exactly(0.0)) == (REFUTED, "value"), "one value is enough for exactness"
+def test_what_is_said_of_few_pairs():
+    assert decide(REPRODUCES, evidence([2.0, 3.0]), above(1.0)).sentence == (
+        "Recovery is 2 to 3 on 2 pairs; asserted is > 1 (few pairs)."
+    )
+    assert decide(REPRODUCES, evidence([2.0, 3.0, 0.5]), above(1.0)).sentence == (
+        "Recovery is 0.5 to 3 on 3 pairs; asserted is > 1, which 2 of them are (few pairs)."
+    )
+    assert decide(REPRODUCES, evidence([0.5, 3.0]), above(1.0)).sentence == (
+        "Recovery is 0.5 to 3 on 2 pairs; asserted is > 1, which 1 of them is (few pairs)."
+    )
+
+
+def test_the_value_nearest_to_an_edge_is_the_bound_of_few_pairs():
+    assert decide(REPRODUCES, evidence([0.5, 0.6, 0.43]), between(0.42, 0.65)).bound == 0.43
+    assert decide(REPRODUCES, evidence([0.5, 0.6, 0.64]), between(0.42, 0.65)).bound == 0.64
+    widened = decide(REPRODUCES, evidence([0.41, 0.50]), between(0.42, 0.55), 0.95)
+    assert widened.bound == 0.41
+    assert decide(REPRODUCES, evidence([0.1] * 3), above(0.0)).estimate == 0.1, "a sum of them is not 0.3"
+
+
+def test_five_pairs_on_three_units_are_few():
+    shared = (("a", "b"), ("b", "c"), ("c", "d"), ("e", "f"), ("g", "h"))
+    made = evidence(ONE_TO_FIVE, clips=shared)
+    found = decide(REPRODUCES, made, above(0.0))
+    assert (found.outcome, found.n, found.method) == (SUPPORTED, 3, "point values")
+    assert [judged_by_points(claim, made) for claim in (REPRODUCES, FORENSIC, MEANS, EXACT)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not judged_by_points(REPRODUCES, evidence(ONE_TO_FIVE))
+    assert judged_by_points(REPRODUCES, evidence(ONE_TO_FIVE[:4]))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_few_pairs_decide_no_scientific_claim_and_say_how_many_are_needed(n):
+    found = decide(MEANS, evidence([9.0] * n, controls=(control([0.0] * n),)), above(0.0))
+    assert (found.outcome, found.reason, found.n) == (INCONCLUSIVE, "too few pairs", n)
+    assert (found.estimate, found.method, found.low, found.high) == (9.0, "point value", None, None)
+    told = "1 pair decides nothing" if n == 1 else f"{n} pairs decide nothing"
+    more = "" if n == 1 else "; about 5 pairs would decide"
+    assert found.sentence == f"{told}: at least 5 are needed (estimate 9){more}."
+
+
+def test_too_few_pairs_tell_how_many_are_independent_and_how_many_would_do():
+    shared = (("a", "b"), ("b", "c"), ("c", "d"), ("e", "f"), ("g", "h"))
+    found = decide(MEANS, evidence(ONE_TO_FIVE, clips=shared, controls=(control(ZEROS),)), above(2.9))
+    assert found.reason == "too few pairs"
+    assert found.sentence.startswith("5 pairs on shared clips, 3 of them independent, decide nothing")
+    number = int(found.sentence.split("about ")[1].split()[0])
+    assert number > 100, "a mean of 3 lies 0.1 from what is asserted"
+    assert "would decide" not in decide(MEANS, evidence([9.0] * 4), anything()).sentence
+
+
+# Undefined values, artifacts ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("claim", [REPRODUCES, MEANS, EXACT, FORENSIC])
@@ -170,106 +318,178 @@ def test_artifacts_gate_scientific_claims_only(claim):
     assert outcome(claim, ONE_TO_FIVE, above(0.0), artifact="identity patch") == (SUPPORTED, "")
 
 
+@pytest.mark.parametrize("level", [0.95, 0.8])
+@pytest.mark.parametrize(
+    "more", [{"artifact": "identity patch"}, {"undefined": {"golf-1": "0/0"}}], ids=["artifact", "undefined"]
+)
+def test_what_is_not_judged_keeps_its_numbers_at_the_stated_level(more, level):
+    found = decide(MEANS, evidence(ONE_TO_FIVE, controls=(control(ZEROS),), **more), above(0.5), level)
+    known = interval(ONE_TO_FIVE, level=level)
+    assert found.outcome in (Outcome.ARTIFACT, INCONCLUSIVE)
+    assert (found.estimate, found.low, found.high) == (3.0, known.low, known.high)
+    assert (found.n, found.level) == (5, level)
+
+
 # Contrasts with controls --------------------------------------------------------------------------------
 
 
-def gated(*controls, values=ONE_TO_FIVE, expectation=None):
-    return decide(MEANS, evidence(values, controls=controls), expectation or above(0.5))
+def gated(*controls, values=ONE_TO_FIVE, expectation=None, claim=MEANS, level=0.95, **more):
+    return decide(claim, evidence(values, controls=controls, **more), expectation or above(0.5), level)
+
+
+def said(*controls, **more):
+    found = gated(*controls, **more)
+    return found.outcome, found.reason
+
+
+HIGHER = control([value + 1 for value in ONE_TO_FIVE], name="higher")
+OPEN = control([3.0, 3.0, 3.0, 3.0, 2.0], name="open")
 
 
 def test_means_is_supported_when_it_exceeds_every_control():
     found = gated(control(ZEROS), control([0.1] * 5, name="other clip"))
     assert (found.outcome, found.reason) == (SUPPORTED, "")
-    assert found.sentence.endswith("which is > 0.5, and more than in noise, other clip.")
+    assert found.sentence == (
+        "Recovery is 3 [1.04, 4.96], n = 5, which is > 0.5, and exceeds noise, other clip by 0.05."
+    )
     assert [c["control"] for c in found.contrasts] == ["noise", "other clip"]
     assert found.contrasts[0]["low"] == pytest.approx(1.03676, abs=1e-5)
+    bare = gated(control(ZEROS), margin=0.0)
+    assert bare.sentence.endswith("and exceeds noise.")
+
+
+def test_a_control_that_is_exceeded_by_less_than_the_margin_refutes_specificity():
+    """However many pairs show it, and however surely: 0.04 is less than 0.05."""
+    near = control([v - 0.04 for v in ONE_TO_FIVE])
+    assert said(near) == (REFUTED, "specificity")
+    assert said(near, margin=0.03) == (SUPPORTED, "")
+    assert gated(near).sentence == (
+        "Recovery is 3 [1.04, 4.96], n = 5, but it does not exceed noise "
+        "(difference 0.04 [0.04, 0.04]) by 0.05."
+    )
 
 
 def test_means_without_a_control_says_what_is_missing():
     found = gated()
     assert (found.outcome, found.reason) == (INCONCLUSIVE, "no contrast")
-    assert outcome(MEANS, ONE_TO_FIVE, above(2.5)) == (INCONCLUSIVE, "straddles")
+    assert found.sentence.endswith(
+        "which is > 0.5, but it was contrasted with no control, so it is not shown to be about the outcome."
+    )
+    assert said(expectation=above(2.5)) == (INCONCLUSIVE, "straddles")
 
 
-@pytest.mark.parametrize("shift", [0.0, 0.04, 1.0], ids="control is claim plus {}".format)
-def test_a_control_that_is_equal_or_higher_refutes_specificity(shift):
-    found = gated(control(ZEROS, name="weak"), control([v + shift for v in ONE_TO_FIVE]))
-    assert (found.outcome, found.reason) == (REFUTED, "specificity")
-    assert "no more than in noise (difference" in found.sentence
-    assert "weak" not in found.sentence
+@pytest.mark.parametrize("scope", [Scope.NEGATIVE, Scope.EXACT])
+def test_what_random_weights_may_show_needs_no_control_but_keeps_to_those_it_has(scope):
+    claim = replace(MEANS, scope=scope)
+    assert said(claim=claim) == (SUPPORTED, "")
+    assert said(control(ONE_TO_FIVE), claim=claim) == (REFUTED, "specificity")
+    assert said(control(ONE_TO_FIVE), claim=REPRODUCES) == (SUPPORTED, ""), "controls gate meaning only"
 
 
-def test_a_control_that_is_exceeded_by_however_little_refutes_nothing():
-    assert gated(control([v - 0.04 for v in ONE_TO_FIVE])).outcome is SUPPORTED
+@pytest.mark.parametrize("order", [1, -1])
+def test_every_control_counts_wherever_it_stands(order):
+    weak, undefined = control(ZEROS, name="weak"), control((), undefined="0/0", name="other clip")
+
+    def of(*controls):
+        return said(*controls[::order])
+
+    assert of(weak, HIGHER) == of(HIGHER, undefined) == of(HIGHER, OPEN) == (REFUTED, "specificity")
+    assert of(weak, undefined) == of(weak, OPEN) == of(OPEN, undefined) == (INCONCLUSIVE, "contrast")
+    assert of(weak, weak) == (SUPPORTED, "")
 
 
-def test_a_difference_that_is_shown_to_be_too_small_to_matter_refutes_specificity():
-    near = [v + error for v, error in zip(ONE_TO_FIVE, (0.01, -0.01, 0.01, -0.01, 0.005), strict=True)]
-    found = gated(control(near))
-    assert (found.outcome, found.reason) == (REFUTED, "specificity")
-    wide = replace(evidence(ONE_TO_FIVE, controls=(control(near),)), equivalence=0.001)
-    assert decide(MEANS, wide, above(0.5)).reason == "contrast"
+def test_what_is_said_of_controls_that_are_not_exceeded_and_of_open_ones():
+    weak, undefined = control(ZEROS, name="weak"), control((), undefined="0/0", name="other clip")
+    refuted = gated(weak, HIGHER, OPEN)
+    assert "but it does not exceed higher (difference -1 [-1, -1]) by 0.05." in refuted.sentence
+    open_ = gated(weak, undefined, OPEN)
+    assert "but it is not shown to exceed other clip (0/0), open (difference 0.2 [" in open_.sentence
+    assert open_.sentence.endswith(" pairs would decide) by 0.05.")
+    assert "weak" not in open_.sentence
+    assert [kept["control"] for kept in open_.contrasts] == ["weak", "open"]
+    both = gated(HIGHER, replace(HIGHER, name="also higher"))
+    assert "does not exceed higher (difference -1 [-1, -1]), also higher (difference" in both.sentence
 
 
 def test_specificity_is_refuted_even_where_the_value_straddles():
-    found = gated(control(ONE_TO_FIVE), expectation=above(2.5))
-    assert (found.outcome, found.reason) == (REFUTED, "specificity")
+    assert said(control(ONE_TO_FIVE), expectation=above(2.5)) == (REFUTED, "specificity")
+    assert said(control(ONE_TO_FIVE), expectation=above(10.0)) == (REFUTED, "value"), (
+        "which needs no contrast"
+    )
 
 
-def test_a_refuted_value_needs_no_contrast():
-    found = gated(control(ONE_TO_FIVE), expectation=above(10.0))
-    assert (found.outcome, found.reason) == (REFUTED, "value")
+def test_a_straddling_value_stays_so_beside_a_good_or_an_open_contrast():
+    for other in (control(ZEROS), OPEN):
+        found = gated(other, expectation=above(2.5))
+        assert (found.outcome, found.reason) == (INCONCLUSIVE, "straddles")
+        assert len(found.contrasts) == 1
 
 
-def test_an_undecided_contrast_leaves_the_claim_undecided():
-    found = gated(control([3.0, 3.0, 3.0, 3.0, 2.0]), control(ZEROS, name="weak"))
-    assert (found.outcome, found.reason) == (INCONCLUSIVE, "contrast")
-    assert "not shown to exceed noise (difference 0.2 [" in found.sentence
-
-
-def test_a_straddling_value_stays_so_beside_a_good_contrast():
-    found = gated(control(ZEROS), expectation=above(2.5))
-    assert (found.outcome, found.reason) == (INCONCLUSIVE, "straddles")
-    assert len(found.contrasts) == 1
-
-
-def test_an_undefined_control_decides_nothing():
-    found = gated(control((), undefined="noise clips do not differ (0/0)"))
-    assert (found.outcome, found.reason) == (INCONCLUSIVE, "contrast")
-    assert "noise (noise clips do not differ (0/0))" in found.sentence
-
-
-def test_the_contrast_of_below_points_downwards():
+def test_the_contrast_follows_the_kind_of_the_expectation():
     assert gated(control([6, 7, 8, 9, 10]), expectation=below(5.5)).outcome is SUPPORTED
-    found = gated(control(ZEROS), expectation=below(5.5))
-    assert (found.outcome, found.reason) == (REFUTED, "specificity")
+    assert said(control(ZEROS), expectation=below(5.5)) == (REFUTED, "specificity")
 
 
-def test_seeds_of_random_weights_are_the_unit_of_their_contrast():
-    """Means of the seeds 0, -+0.1, -+0.05: the claim's 3 lies beyond 2.776 * 0.0791 * sqrt(1.2) = 0.24."""
-    rows = [[mean] * 5 for mean in (0.0, 0.1, -0.1, 0.05, -0.05)]
-    assert gated(control(*rows, design=Design.SEEDS, name="random weights")).outcome is SUPPORTED
-    spread = [[mean] * 5 for mean in (-3.0, 0.0, 3.0, 1.0, -1.0)]
-    found = gated(control(*spread, design=Design.SEEDS, name="random weights"))
-    assert (found.outcome, found.reason) == (INCONCLUSIVE, "contrast")
+def test_a_verdict_keeps_its_contrasts_at_its_level():
+    made = evidence(ONE_TO_FIVE, controls=(control(ZEROS), OPEN))
+    for level in (0.95, 0.8):
+        found = decide(MEANS, made, above(0.5), level)
+        assert found.contrasts == tuple(one.plain() for one in contrasts(made, "above", level))
 
 
-def test_one_seed_bounds_nothing():
-    found = gated(control(ZEROS, design=Design.SEEDS, name="random weights"))
+def of_seeds(*means, name="random weights", n=5):
+    return control(*([mean] * n for mean in means), design=Design.SEEDS, name=name)
+
+
+WIDE = (-0.6, -0.3, 0.0, 0.3, 0.6)
+
+
+def test_seeds_of_random_weights_are_exceeded_where_one_more_of_them_would_be():
+    assert said(of_seeds(0.0, 0.1, -0.1, 0.05, -0.05)) == (SUPPORTED, "")
+    assert said(of_seeds(*WIDE)) == (INCONCLUSIVE, "contrast")
+    found = gated(of_seeds(0.0))
     assert (found.outcome, found.reason) == (INCONCLUSIVE, "contrast")
     assert (found.contrasts[0]["low"], found.contrasts[0]["high"]) == (None, None)
 
 
-def test_a_control_with_pairs_of_its_own_is_a_two_sample_contrast():
-    """Welch: se = sqrt(0.5 + 0.5) = 1, df = 8, t = 2.306: 6 - 3 -+ 2.306."""
-    other = control(ONE_TO_FIVE, design=Design.UNPAIRED)
-    found = contrast(evidence([4.0, 5.0, 6.0, 7.0, 8.0]), other, 0.95)
-    assert (found.low, found.high) == pytest.approx((0.694, 5.306), abs=1e-3)
+def test_more_seeds_are_wanted_where_nothing_else_is_open():
+    also = of_seeds(*WIDE, name="other weights")
+    assert gated(of_seeds(*WIDE)).wants_seeds == ("random weights",)
+    assert gated(of_seeds(*WIDE), control(ZEROS), also).wants_seeds == ("random weights", "other weights")
+    assert gated(of_seeds(*WIDE), OPEN).wants_seeds == (), "more seeds would leave it open"
+    assert gated(of_seeds(*WIDE), HIGHER).wants_seeds == (), "it is decided"
+    assert gated(of_seeds(*WIDE), expectation=above(2.5)).wants_seeds == (), "the value is open"
+    assert gated(of_seeds(0.0, 0.1, -0.1, 0.05, -0.05)).wants_seeds == ()
 
 
-def test_a_paired_control_of_other_length_is_a_defect():
-    with pytest.raises(ValueError, match="a paired control has as many"):
-        gated(control([0.0] * 4))
+# Effect sizes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expectation", "edge"),
+    [
+        (between(0.0, 2.5), 2.5),
+        (between(2.0, 10.0), 2.0),
+        (anything(), 0.0),
+        (below(10.0), 10.0),
+        (negligible(1.0), 1.0),
+    ],
+    ids=["between, above", "between, below", "anything", "below", "negligible"],
+)
+def test_effect_sizes_are_taken_from_the_edge_nearest_to_the_mean(expectation, edge):
+    effect = decide(REPRODUCES, evidence(ONE_TO_FIVE), expectation).effect
+    assert effect["from"] == edge
+    assert effect["hodges_lehmann"] == pytest.approx(3.0 - edge)
+
+
+def test_effect_sizes_by_hand():
+    effect = decide(REPRODUCES, evidence(ONE_TO_FIVE), above(1.0)).effect
+    assert effect["g"] == pytest.approx(2.0 / 2.5**0.5 * (1 - 3 / 15))
+    assert (effect["above"], effect["n"], effect["hodges_lehmann"]) == (0.8, 5, 2.0)
+    assert decide(REPRODUCES, evidence([2.0] * 5), above(1.0)).effect["g"] is None
+    clips = tuple((f"{i // 2}",) for i in range(10))
+    shared = decide(REPRODUCES, evidence([2.0] * 10, clips=clips), above(1.0)).effect
+    assert shared["above_low"] == pytest.approx(0.025 ** (1 / 5)), "five units"
 
 
 # What must always hold ----------------------------------------------------------------------------------
@@ -283,6 +503,18 @@ def test_a_value_is_never_shown_both_above_and_below(values, bound):
     assert not (up is SUPPORTED and down is SUPPORTED)
     assert (up is SUPPORTED) <= (down is REFUTED)
     assert (down is SUPPORTED) <= (up is REFUTED)
+
+
+KINDS = st.sampled_from([above, below, lambda b: negligible(abs(b) + 0.25), lambda b: between(b, b + 2)])
+
+
+@few
+@given(samples, quarters, KINDS, st.sampled_from([0.5, 0.8, 0.99]), st.integers(-8, 8))
+def test_no_level_refutes_what_another_supports(values, bound, kind, level, shift):
+    made = evidence(values, controls=(control([v - shift / 4 * (i + 1) for i, v in enumerate(values)]),))
+    for claim in (REPRODUCES, MEANS):
+        found = {decide(claim, made, kind(bound), at).outcome for at in (0.95, level)}
+        assert found != {SUPPORTED, REFUTED}
 
 
 @few
@@ -299,6 +531,20 @@ def test_higher_values_never_make_above_less_supported(values, bound, shift, wit
 
 
 @few
+@given(samples, quarters, st.floats(0, 2), st.floats(0, 2), st.data())
+def test_a_larger_margin_never_supports_more_nor_refutes_less(values, bound, margin, more, data):
+    order = [REFUTED, INCONCLUSIVE, SUPPORTED]
+    others = tuple(
+        control([v - data.draw(quarters) / 8 for v in values]) for _ in range(data.draw(st.integers(1, 3)))
+    )
+    small, large = (
+        decide(MEANS, evidence(values, controls=others, margin=m), above(bound)).outcome
+        for m in (margin, margin + more)
+    )
+    assert order.index(large) <= order.index(small)
+
+
+@few
 @given(samples, quarters)
 def test_means_without_controls_is_never_supported(values, bound):
     for expectation in (above(bound), below(bound), between(bound, bound + 9)):
@@ -312,153 +558,35 @@ def test_means_against_itself_is_always_refuted(values, bound):
 
 
 @few
-@given(samples, st.permutations(range(9)), quarters)
-def test_the_order_of_pairs_does_not_matter(values, order, bound):
+@given(st.lists(quarters, min_size=1, max_size=9), st.permutations(range(9)), quarters, KINDS)
+def test_the_order_of_pairs_does_not_matter(values, order, bound, kind):
     shuffled = [values[i] for i in order if i < len(values)]
-    first, second = (decide(REPRODUCES, evidence(v), above(bound)) for v in (values, shuffled))
-    assert first.outcome is second.outcome
+    first, second = (decide(REPRODUCES, evidence(v), kind(bound)) for v in (values, shuffled))
+    assert (first.outcome, first.n) == (second.outcome, second.n)
     assert first.estimate == pytest.approx(second.estimate)
 
 
-# Quantified claims --------------------------------------------------------------------------------------
-
-
-def parts_of(claim, *pairs):
-    """Parts from (values, expectation), judged alone."""
-    made = [(evidence(values), expectation) for values, expectation in pairs]
-    return [(e, x, decide(claim, e, x)) for e, x in made]
-
-
-EACH, ANY = a_claim(each="layer"), a_claim(any="layer")
-# One to five is above -10 and not above 10 at every level; above 1, and not above 5, at 95 % only.
-
-
-def quantified(claim, *expectations):
-    parts = parts_of(claim, *((ONE_TO_FIVE, e) for e in expectations))
-    found = quantify(claim, parts, len(parts))
-    return found.outcome, found.reason
-
-
-@pytest.mark.parametrize("quantifier", [EACH, ANY])
-def test_a_missing_part_leaves_the_claim_incomplete(quantifier):
-    parts = parts_of(quantifier, (ONE_TO_FIVE, above(0.0)))
-    found = quantify(quantifier, parts, 3)
-    assert (found.outcome, found.sentence) == (Outcome.INCOMPLETE, "2 of 3 parts were not judged.")
-
-
-def test_a_claim_without_parts_keeps_its_verdict():
-    parts = parts_of(REPRODUCES, (ONE_TO_FIVE, above(0.0)))
-    assert quantify(REPRODUCES, parts, 1) == parts[0][2]
-
-
-def test_each_is_supported_when_every_part_is_without_correction():
-    assert quantified(EACH, *[above(1.0)] * 7) == (SUPPORTED, "")
-
-
-def test_each_is_refuted_by_one_part_at_the_corrected_level():
-    assert quantified(EACH, *[above(0.0)] * 6, above(10.0)) == (REFUTED, "value")
-    assert quantified(EACH, *[above(0.0)] * 6, above(5.0)) == (INCONCLUSIVE, "parts")
-    assert quantified(EACH, above(5.0)) == (REFUTED, "value"), "one part needs no correction"
-
-
-def test_any_is_supported_by_one_part_at_the_corrected_level():
-    assert quantified(ANY, *[above(10.0)] * 6, above(-10.0)) == (SUPPORTED, "")
-    assert quantified(ANY, *[above(10.0)] * 6, above(1.0)) == (INCONCLUSIVE, "parts")
-    assert quantified(ANY, above(1.0)) == (SUPPORTED, "")
-
-
-def test_any_is_refuted_when_every_part_is_without_correction():
-    assert quantified(ANY, *[above(5.0)] * 7) == (REFUTED, "value")
-
-
-def test_a_common_cause_of_doubt_is_the_claims_reason():
-    assert quantified(EACH, above(0.0), above(2.5), above(2.8)) == (INCONCLUSIVE, "straddles")
-    parts = parts_of(EACH, (ONE_TO_FIVE, above(2.5)), ((1.0, 2.0), above(0.0)))
-    assert quantify(EACH, parts, 2).reason == "parts"
-
-
-@pytest.mark.parametrize("stop", [Outcome.ERROR, Outcome.INCOMPLETE])
-def test_an_error_in_a_part_stops_the_claim(stop):
-    parts = parts_of(EACH, *[(ONE_TO_FIVE, above(10.0))] * 2)
-    parts[1] = (*parts[1][:2], verdict(stop))
-    assert quantify(EACH, parts, 2).outcome is stop
-
-
-def test_parts_that_all_do_not_apply_make_a_claim_that_does_not():
-    parts = [(*part[:2], verdict(Outcome.NOT_APPLICABLE)) for part in parts_of(EACH, (ZEROS, above(0)))]
-    assert quantify(EACH, parts * 2, 2).outcome is Outcome.NOT_APPLICABLE
-
-
-def parts_of_a_patch(claim, *by_layer, patch="mlp_out, all tokens"):
-    made = []
-    for recoveries in by_layer:
-        seen = replace(evidence(recoveries), experiment={"patch": patch} if patch else {})
-        seen = replace(seen, controls=(control([0.0] * 5),))
-        made.append((seen, above(0.95), decide(claim, seen, above(0.95))))
-    return made
-
-
-WHOLE = [1.0] * 5
-DRIFTING = [1.01, 1.03, 1.0188, 0.97, 1.2]
-EACH_LAYER = a_claim(kind="means", each="layer")
-
-
-@pytest.mark.parametrize(
-    ("recoveries", "told"),
-    [(WHOLE, "replaces the whole stream"), (DRIFTING, "different runs of the recipient")],
-    ids=["identity", "drifting baseline"],
-)
-def test_one_recovery_at_every_layer_of_every_pair_is_a_doubt_about_the_method(recoveries, told):
-    found = quantify(EACH_LAYER, parts_of_a_patch(EACH_LAYER, *[recoveries] * 3), 3)
-    assert told in found.sentence
-    assert found.outcome is not Outcome.ARTIFACT, "redundant writes of equal effect give one number too"
-
-
-@pytest.mark.parametrize(
-    "by_layer",
-    [
-        (WHOLE, WHOLE, [1.0, 1.0, 1.0, 1.0, 1.01]),
-        (DRIFTING, DRIFTING, DRIFTING[::-1]),
-        (WHOLE, WHOLE),
-    ],
-    ids=["one pair differs", "only the mean is the same", "two layers"],
-)
-def test_recoveries_that_differ_raise_no_doubt(by_layer):
-    parts = parts_of_a_patch(EACH_LAYER, *by_layer)
-    assert "Check the method" not in quantify(EACH_LAYER, parts, len(parts)).sentence
-
-
-def test_equal_numbers_that_are_no_recoveries_raise_no_doubt():
-    parts = parts_of_a_patch(EACH_LAYER, WHOLE, WHOLE, WHOLE, patch="")
-    assert "Check the method" not in quantify(EACH_LAYER, parts, 3).sentence
-
-
-def test_an_artifact_in_a_part_taints_the_claim():
-    claim = replace(EACH, kind=MEANS.kind)
-    clean, tainted = (evidence(ONE_TO_FIVE, artifact=a) for a in (None, "identity patch"))
-    parts = [(e, above(10.0), decide(claim, e, above(10.0))) for e in (clean, tainted)]
-    assert quantify(claim, parts, 2).outcome is Outcome.ARTIFACT
-
-
-def test_summary_counts_the_parts_and_spans_their_estimates():
-    parts = parts_of(EACH, (ONE_TO_FIVE, above(0.0)), ([2 * v for v in ONE_TO_FIVE], above(100.0)))
-    found = quantify(EACH, parts, 2)
-    assert found.sentence == "Of 2 parts: 1 supported, 1 refuted; estimates from 3 to 6."
-    assert (found.estimate, found.low, found.high, found.n) == (4.5, 3.0, 6.0, 5)
-
-
 @few
-@given(st.lists(st.sampled_from([-10.0, 1.0, 2.5, 5.0, 10.0]), min_size=1, max_size=8))
-def test_each_and_any_are_mirror_images(bounds):
-    """Not (each part is above its bound) is: any part is not. Turned round, the verdicts change places."""
-    each = quantified(EACH, *map(above, bounds))[0]
-    parts = parts_of(ANY, *(([-v for v in ONE_TO_FIVE], above(-bound)) for bound in bounds))
-    any_ = quantify(ANY, parts, len(parts)).outcome
-    mirror = {SUPPORTED: REFUTED, REFUTED: SUPPORTED, INCONCLUSIVE: INCONCLUSIVE}
-    assert any_ is mirror[each]
+@given(st.lists(quarters, min_size=1, max_size=9), quarters, KINDS, st.integers(2, 3))
+def test_pairs_that_repeat_their_clip_say_nothing_new(values, bound, kind, times):
+    clips = tuple((f"{i}",) for i in range(len(values))) * times
+    other = [v / 2 + (-1) ** i for i, v in enumerate(values)]
+    for claim in (REPRODUCES, MEANS):
+        one = decide(claim, evidence(values, controls=(control(other),)), kind(bound))
+        again = evidence(values * times, clips=clips, controls=(control(other * times, clips=clips),))
+        two = decide(claim, again, kind(bound))
+        assert (one.outcome, one.reason, one.n) == (two.outcome, two.reason, two.n)
 
 
-# What an exact verdict carries ----------------------------------------------------------------------------
+# Exactness --------------------------------------------------------------------------------------------
+
+
+def test_exact_claims_need_every_value_and_show_the_worst():
+    assert outcome(EXACT, [1.0, 1.0 + 1e-7], exactly(1.0, within=1e-6)) == (SUPPORTED, "")
+    found = decide(EXACT, evidence([1.0, 1.2, 0.9]), exactly(1.0, within=0.1))
+    assert (found.outcome, found.reason, found.estimate) == (REFUTED, "value", 1.2)
+    assert found.sentence == "Recovery is not = 1 ± 0.1 in 1 of 3: worst 1.2."
+    assert outcome(EXACT, [0.5], exactly(0.0)) == (REFUTED, "value"), "one value is enough for exactness"
 
 
 @pytest.mark.parametrize(
@@ -477,74 +605,6 @@ def test_exact_verdicts_carry_the_value_farthest_from_the_middle(values, expecta
     assert (found.estimate, found.bound, found.n) == (worst, worst, 3)
     undefined = decide(EXACT, evidence(values, undefined={"golf-1": "0/0"}), expectation)
     assert (undefined.estimate, undefined.bound, undefined.n) == (worst, None, 3)
-
-
-def test_one_pair_carries_its_value_as_the_estimate():
-    found = decide(REPRODUCES, evidence([1.02]), above(1.0))
-    assert (found.estimate, found.n, found.bound) == (1.02, 1, 1.02)
-    assert decide(REPRODUCES, evidence([0.9]), above(1.0)).estimate == 0.9
-
-
-# A contrast is the statistic that its design names, with the evidence's actions, clips, level and seed -----
-
-PAIRS = 24
-GROUPS, CLIPS = ("a",) * 12 + ("b",) * 12, tuple((f"clip {pair // 2}",) for pair in range(PAIRS))
-SPREAD = tuple((1.7 * pair) % 5 + (pair % 7 == 0) * 9.0 for pair in range(PAIRS))
-OTHER = tuple((2.3 * pair) % 3 for pair in range(PAIRS))
-LABELS = [{}, {"groups": GROUPS}, {"clips": CLIPS}, {"seed": 7}]
-
-
-@pytest.mark.parametrize("labels", LABELS, ids=["plain", "groups", "clips", "seed"])
-@pytest.mark.parametrize("level", [0.95, 0.8])
-@pytest.mark.parametrize("sense", [pos, neg])
-def test_a_paired_contrast_is_of_the_differences(labels, level, sense):
-    found = contrast(evidence(SPREAD, **labels), control(OTHER), level, sense)
-    differences = [sense(a - b) for a, b in zip(SPREAD, OTHER, strict=True)]
-    known = interval(
-        differences, labels.get("groups"), labels.get("clips"), level, seed=labels.get("seed", 0)
-    )
-    assert (found.low, found.high) == pytest.approx((known.low, known.high))
-    assert (found.n, found.level) == (known.n, level)
-
-
-@pytest.mark.parametrize("labels", LABELS, ids=["plain", "groups", "clips", "seed"])
-@pytest.mark.parametrize("level", [0.95, 0.8])
-@pytest.mark.parametrize("sense", [pos, neg])
-def test_a_contrast_with_seeds_is_against_their_mean(labels, level, sense):
-    rows = [[value + shift for value in OTHER] for shift in (-0.01, 0.0, 0.01)]
-    found = contrast(evidence(SPREAD, **labels), control(*rows, design=Design.SEEDS), level, sense)
-    paired = contrast(evidence(SPREAD, **labels), control(OTHER), level, sense)
-    assert (found.low, found.high) == pytest.approx((paired.low, paired.high))
-    assert (found.n, found.level) == (paired.n, level)
-
-
-@pytest.mark.parametrize("sense", [pos, neg])
-def test_a_contrast_with_other_pairs_heeds_the_labels_of_both_sides(sense):
-    ours, theirs = evidence(SPREAD, groups=GROUPS), control(OTHER, design=Design.UNPAIRED, groups=GROUPS)
-    plain = contrast(evidence(SPREAD), control(OTHER, design=Design.UNPAIRED), 0.8, sense)
-    assert plain.level == 0.8
-    assert plain.estimate == pytest.approx(sense(sum(SPREAD) - sum(OTHER)) / PAIRS)
-    by_action = contrast(ours, theirs, 0.8, sense)
-    assert by_action.method == "Welch t, stratified by 2 actions"
-    only_a = replace(theirs, rows=(OTHER[:12],), groups=("a",) * 12)
-    found = contrast(ours, only_a, 0.8, sense).estimate
-    assert found == pytest.approx(sense(sum(SPREAD[:12]) - sum(OTHER[:12])) / 12)
-    for one, two in ((CLIPS, ()), ((), CLIPS)):
-        shared = contrast(evidence(SPREAD, clips=one), replace(theirs, groups=(), clips=two), 0.8)
-        assert shared.n == 12, "pairs that share a clip are one, on either side"
-
-
-def test_a_verdict_keeps_every_number_of_its_contrasts():
-    (kept,) = gated(control(ZEROS)).contrasts
-    known = contrast(evidence(ONE_TO_FIVE), control(ZEROS), 0.95)
-    assert kept == {
-        "control": "noise",
-        "estimate": known.estimate,
-        "low": known.low,
-        "high": known.high,
-        "n": known.n,
-        "method": known.method,
-    }
 
 
 def test_values_as_far_to_either_side_are_told_by_the_lower_one():

@@ -8,15 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from circuit_claims.judge import statistics
 from circuit_claims.judge.effects import (
     hedges_g,
     hodges_lehmann,
-    pairs_for_equivalence,
     pairs_for_margin,
-    pairs_for_sign_flip,
     pairs_needed,
-    sign_fraction,
     sizes,
 )
 from circuit_claims.judge.intervals import interval
@@ -32,14 +28,6 @@ def test_hedges_g_by_hand() -> None:
     assert hedges_g([0.0, 0.0]) == 0.0
     assert hedges_g([1.0, 2.0, 3.0]) == pytest.approx(2 * (1 - 3 / 7)), "a standard deviation of exactly 1"
     assert hedges_g([1e-200, 3e-200]) == math.inf, "whose squares vanish"
-
-
-def test_sign_fraction_is_exact() -> None:
-    found = sign_fraction([1.0, 2.0, 0.5, 0.1, 3.0])
-    # All five positive: the lower bound solves p^5 = 0.025.
-    assert (found.estimate, found.low, found.high) == (1.0, pytest.approx(0.025**0.2), 1.0)
-    assert sign_fraction([0.0, 1.0]).estimate == 0.5
-    assert sign_fraction([1.0]).low == pytest.approx(0.025)
 
 
 def test_hodges_lehmann_by_hand() -> None:
@@ -62,23 +50,6 @@ def test_pairs_for_a_one_sided_paired_t(effect: float, pairs: int) -> None:
     assert pairs_for_margin(1.0, effect, level=0.9) == pairs
 
 
-@pytest.mark.parametrize(("ratio", "low", "high"), [(0.5, 4, 5), (1.0, 10, 12), (1.5, 20, 30), (2.0, 35, 40)])
-def test_pairs_for_equivalence(ratio: float, low: int, high: int) -> None:
-    found = pairs_for_equivalence(ratio, 1.0)
-    assert found is not None
-    assert low <= found <= high
-
-
-@pytest.mark.parametrize("ratio", [0.7, 1.2])
-def test_power_of_equivalence_by_simulation(ratio: float) -> None:
-    n = pairs_for_equivalence(ratio, 1.0)
-    assert n is not None
-    draws = np.random.default_rng(0).normal(0, ratio, (4_000, n))
-    reach = stats.t.ppf(0.95, n - 1) * draws.std(axis=1, ddof=1) / math.sqrt(n)
-    power = np.mean(np.abs(draws.mean(axis=1)) + reach < 1)
-    assert 0.78 < power < 0.93
-
-
 def test_pairs_needed_by_an_interval() -> None:
     found = interval([0.5, 0.7, 0.3, 0.6, 0.4])
     assert pairs_needed(found, 0.45) == pairs_for_margin(found.sd, 0.05)
@@ -92,7 +63,6 @@ def test_pairs_needed_by_an_interval() -> None:
 def test_impossible_plans() -> None:
     assert pairs_for_margin(1.0, 1e-6) is None
     assert pairs_for_margin(1.0, 0.0) is None
-    assert pairs_for_equivalence(1.0, 0.0) is None
     with pytest.raises(ValueError, match="finite"):
         pairs_for_margin(math.nan, 1.0)
     with pytest.raises(ValueError, match="power"):
@@ -100,82 +70,36 @@ def test_impossible_plans() -> None:
     with pytest.raises(ValueError, match="two pairs"):
         hedges_g([1.0])
     with pytest.raises(ValueError, match="no values"):
-        sign_fraction([])
+        sizes([])
     with pytest.raises(ValueError, match="NaN"):
         hodges_lehmann([math.nan])
-
-
-def test_the_list_of_statistics_is_complete_and_sorted() -> None:
-    assert statistics.__all__ == sorted(statistics.__all__)
-    assert all(callable(getattr(statistics, name)) for name in statistics.__all__)
-
-
-def test_the_default_plan_is_one_test_at_5_percent_on_one_side() -> None:
-    assert pairs_for_sign_flip() == pairs_for_sign_flip(0.05, 1, False) == 5
-
-
-def test_a_power_of_two_is_reached_exactly() -> None:
-    assert pairs_for_sign_flip(1 / 32) == 5
-    assert pairs_for_sign_flip(1 / 16, two_sided=True) == 5
-
-
-@pytest.mark.parametrize(("alpha", "parts"), [(0.0, 1), (1.0, 1), (1.5, 1), (-0.1, 1), (0.05, 0)])
-def test_an_impossible_sign_flip_is_refused(alpha: float, parts: int) -> None:
-    with pytest.raises(ValueError, match="alpha lies between 0 and 1 and parts are at least 1"):
-        pairs_for_sign_flip(alpha, parts)
-
-
-def test_the_share_of_positive_pairs_carries_its_numbers() -> None:
-    # 3 of 4 positive. Clopper & Pearson at 80 %: beta quantiles (0.1; 3, 2) and (0.9; 4, 1).
-    found = sign_fraction([1.0, 2.0, -1.0, 3.0], level=0.8)
-    assert found.low == pytest.approx(stats.beta.ppf(0.1, 3, 2))
-    assert found.high == pytest.approx(stats.beta.ppf(0.9, 4, 1))
-    assert (found.estimate, found.level, found.n, found.method) == (0.75, 0.8, 4, "exact binomial")
-    assert found.sd == pytest.approx(np.std([1, 1, 0, 1], ddof=1))
-    assert sign_fraction([1.0, -1.0]).sd == pytest.approx(np.std([1, 0], ddof=1))
-    assert sign_fraction([1.0]).sd == math.inf
-
-
-def power_of_equivalence(n: int, ratio: float, alpha: float) -> float:
-    """P(the interval lies inside the bound), the spread taken at 20,000 equal steps of its quantiles."""
-    s = np.sqrt(stats.chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1))
-    inside = (math.sqrt(n) / ratio) - stats.t.ppf(1 - alpha, n - 1) * s
-    return float(np.mean(np.maximum(2 * stats.norm.cdf(inside) - 1, 0)))
-
-
-@pytest.mark.parametrize("ratio", [0.3, 0.5, 0.7, 1.0, 1.2, 2.0])
-@pytest.mark.parametrize("alpha", [0.05, 0.2])
-def test_pairs_for_equivalence_are_the_fewest_with_the_power(ratio: float, alpha: float) -> None:
-    n = pairs_for_equivalence(ratio, 1.0, alpha)
-    assert n is not None
-    assert power_of_equivalence(n, ratio, alpha) >= 0.8
-    assert n == 2 or power_of_equivalence(n - 1, ratio, alpha) < 0.8
 
 
 def test_two_pairs_are_the_fewest_for_any_plan() -> None:
     """However small the spread; also where it is nothing beside the bound."""
     for sd in (0.0, 1e-6, 1e-3):
-        assert pairs_for_equivalence(sd, 1.0) == 2
         assert pairs_for_margin(sd, 1.0) == 2
 
 
-def test_an_equivalence_is_planned_at_any_level_that_leaves_an_interval() -> None:
-    assert pairs_for_equivalence(1.0, 1.0, alpha=0.4) == 3
-    with pytest.raises(ValueError, match="level and power"):
-        pairs_for_equivalence(1.0, 1.0, alpha=0.5)
-
-
 def test_the_sizes_beside_a_verdict_are_these() -> None:
-    values = [1.0, 2.0, -1.0, 3.0]
-    share = sign_fraction(values)
+    """3 of 4 above zero; a zero is not above it (Clopper & Pearson: beta quantiles)."""
+    values = [1.0, 2.0, 0.0, 3.0]
     assert sizes(values) == {
         "g": hedges_g(values),
         "above": 0.75,
-        "above_low": share.low,
-        "above_high": share.high,
+        "above_low": pytest.approx(stats.beta.ppf(0.025, 3, 2)),
+        "above_high": pytest.approx(stats.beta.ppf(0.975, 4, 1)),
         "hodges_lehmann": hodges_lehmann(values),
         "n": 4,
     }
+
+
+def test_pairs_that_share_a_clip_are_one_in_the_share_beside_a_verdict() -> None:
+    found, plain = sizes([1.0] * 4, ["x", "x", "y", "y"]), sizes([1.0] * 4)
+    assert (found["above_low"], plain["above_low"]) == (
+        pytest.approx(0.025 ** (1 / 2)),
+        pytest.approx(0.025 ** (1 / 4)),
+    )
 
 
 def test_two_pairs_have_a_standardised_effect_and_one_has_none() -> None:
