@@ -33,6 +33,13 @@ WRITTEN = 0.4
 """Size of the exclusive or where an MLP writes it for others to read."""
 UNIT = 0.025
 """What one MLP adds to the accumulator."""
+FOUR = (
+    "delta-is-outcome/means",
+    "probe-later-layers/means",
+    "probe-misleading/means",
+    "generalises/means",
+)
+"""Claims of a new pair or a new action: which of them a circuit supports is why it is here."""
 FINGERPRINT = 0.02
 """Size at CLS of a block of a texture, for a block as bright as a bright square."""
 
@@ -98,6 +105,7 @@ def xor_at_once() -> Planted:
         patched=answers,
         lost=answers,
         onset=0,
+        misses=FOUR[1:],
     )
 
 
@@ -155,6 +163,7 @@ def xor_one_fact() -> Planted:
             *(part for part in circuit.parts if part not in either),
             Gate(3, (("a", 1 / COPY),), 0.0, 0.3, "x", WRITTEN),
         ),
+        misses=FOUR,
     )
 
 
@@ -182,4 +191,5 @@ def xor_nuisance() -> Planted:
         patched=shares,
         lost=shares,
         onset=None,
+        misses=FOUR,
     )
