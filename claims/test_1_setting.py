@@ -33,7 +33,7 @@ def test_both_clips_keep_the_right_label_in_every_window(circuit, judge):
     judge(
         circuit.label_kept(),
         above(0.9),
-        controls={"random weights": [random.labels(right=True) for random in circuit.random()]},
+        controls={"random weights": circuit.over_seeds(lambda of: of.labels(right=True))},
     )
 
 

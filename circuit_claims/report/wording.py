@@ -15,6 +15,8 @@ Entry = Mapping[str, Any]
 
 FIXED = "="
 """The change of a number that is as recorded, to six digits."""
+FEW = "few pairs"
+"""How the flag of a reproduction begins that was judged by each pair's own value."""
 
 
 def number(value: float | None, unit: str) -> str:
@@ -138,10 +140,11 @@ def verdict(entry: Entry) -> str:
 
 
 def short_verdict(entry: Entry) -> str:
-    """``refuted (specificity)``."""
-    if entry["reason"] and entry["verdict"] in ("refuted", "inconclusive"):
-        return f"{entry['verdict']} ({entry['reason']})"
-    return str(entry["verdict"])
+    """``refuted (specificity)``, ``supported (few pairs)``."""
+    said = [entry["reason"]] if entry["reason"] and entry["verdict"] in ("refuted", "inconclusive") else []
+    if any(flag.startswith(FEW) for flag in entry.get("flags", ())) and FEW not in said:
+        said.append(FEW)
+    return f"{entry['verdict']} ({', '.join(said)})" if said else str(entry["verdict"])
 
 
 def steady(entry: Entry) -> bool:
