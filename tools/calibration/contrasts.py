@@ -13,6 +13,8 @@ from tools.calibration.study import NS, SD, TRUTHS, Decide, M, Situation
 
 FAR = 10 * M
 """A control that is exceeded beyond doubt."""
+TAILED = (8, 32, 128)
+"""Numbers of pairs of the worlds with tails that take longest."""
 PICTURED = tuple(sorted({*TRUTHS, 0.4, 1.6}))
 Draw = Callable[[Generator], Decide]
 
@@ -23,7 +25,7 @@ def paired() -> Iterator[Situation]:
     for controls in (1, 4):
         for name, noise in NOISES.items():
             truths = PICTURED if noise is normal else TRUTHS
-            for n in NS if controls == 1 or noise is normal else NS[:5]:
+            for n in NS if controls == 1 or noise is normal else TAILED:
                 yield Situation(rule, name, n, _paired(n, [0.0] * controls, noise), controls, truths)
         drawn = _paired(32, [0.0] * controls, normal, groups=actions(8, 4))
         yield Situation(rule, "8 actions of 4 pairs, which differ by action", 32, drawn, controls)
@@ -39,7 +41,7 @@ def two_sample() -> Iterator[Situation]:
     rule = "two-sample contrast"
     for controls in (1, 4):
         for name, noise in NOISES.items():
-            for n in NS if noise is normal else NS[:5] if controls == 1 else NS[:3]:
+            for n in NS if noise is normal else TAILED:
                 yield Situation(rule, name, n, _apart([n] * controls, n, noise), controls)
         drawn = _apart([32] * controls, 32, normal, groups=actions(8, 4))
         yield Situation(

@@ -34,7 +34,9 @@ def situations() -> Iterator[Situation]:
             yield Situation("above", name, n, _mean(n, above(M), noise))
         yield Situation("above", RARE, n, _mean(n, above(M), rare))
         yield Situation("below", "normal", n, _mean(n, below(M), normal), true="below")
-        yield Situation("between", "normal, between -m and m", n, _mean(n, between(-M, M)), true="below")
+        drawn = _mean(n, between(-M, M))
+        words = "normal, between -m and m"
+        yield Situation("between", words, n, drawn, true="below", monotone=False)
     yield Situation("above", "8 actions of 4 pairs, which differ by action", 32, _by_action(8, 4))
     yield Situation("above", "8 actions of 4 pairs, of unequal spread", 32, _by_action(8, 4, 1.0))
     for clips, each in ((6, 5), (16, 4), (64, 4)):

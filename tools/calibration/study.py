@@ -42,6 +42,9 @@ class Situation:
     """In margins."""
     true: Literal["above", "below"] = "above"
     """On which side of the margin the claim is true."""
+    monotone: bool = True
+    """Whether a data set that is shifted further is never judged the other way: what lies between two equal
+    outcomes then need not be asked."""
     nominal: float | None = NOMINAL
     """None where the rule promises no error."""
 
@@ -100,12 +103,34 @@ def measure(situation: Situation, runs: int, seed: int = 0) -> list[Rate]:
     supported, refuted = dict.fromkeys(situation.truths, 0), dict.fromkeys(situation.truths, 0)
     with without_words():
         for _ in range(runs):
-            decide = situation.draw(rng)
-            for truth in situation.truths:
-                outcome = decide(truth * M)
+            for truth, outcome in outcomes(situation, situation.draw(rng)).items():
                 supported[truth] += outcome is Outcome.SUPPORTED
                 refuted[truth] += outcome is Outcome.REFUTED
     return [Rate(situation, truth, supported[truth], refuted[truth], runs) for truth in situation.truths]
+
+
+def outcomes(situation: Situation, decide: Decide) -> dict[float, Outcome]:
+    """Of one data set at every truth, which are given in margins."""
+    truths = situation.truths
+    if not situation.monotone:
+        return {truth: decide(truth * M) for truth in truths}
+    found: dict[int, Outcome] = {}
+
+    def asked(place: int) -> Outcome:
+        if place not in found:
+            found[place] = decide(truths[place] * M)
+        return found[place]
+
+    def fill(first: int, last: int) -> None:
+        if asked(first) is asked(last):
+            found.update(dict.fromkeys(range(first, last), found[first]))
+        elif last - first > 1:
+            middle = (first + last) // 2
+            fill(first, middle)
+            fill(middle, last)
+
+    fill(0, len(truths) - 1)
+    return {truth: found[place] for place, truth in enumerate(truths)}
 
 
 @contextmanager
