@@ -230,10 +230,11 @@ def _rates() -> Figure:
                 axes.set_title(title, fontsize=9, color=INK)
             else:
                 axes.set_xlabel("pairs", fontsize=8, color=INK)
+        _named(line[0], "5 %", 0.06, 0.1, INK)
         line[0].set_ylabel("one control" if controls == "1" else "four controls", fontsize=9, color=INK)
         _named(line[0], "refuted", 0.62, 0.7, PAPER)
         _named(line[1], "undecided", 0.5, 0.5, INK)
-        _named(line[2], "supported", 0.66, 0.4, PAPER)
+        _named(line[2], "supported", 0.77, 0.3, PAPER)
     return made
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from tools.calibration.regions import RARE
 from tools.calibration.study import NS, Rate, Situation
+from tools.calibration.taken import taken
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -79,6 +80,7 @@ def markdown(rates: Sequence[Rate]) -> str:
         short=_short(wrong),
         rules="\n\n".join(_rule(rule, some) for rule, some in _by(rates, _rule_of).items()),
         power=_power(rates),
+        taken="\n".join(f"- {words}" for words in taken(rates)),
     )
 
 
@@ -121,6 +123,10 @@ or more.
 
 {power}
 
+## What to take from it
+
+{taken}
+
 ## Rule by rule
 
 {rules}
@@ -149,7 +155,8 @@ def _picture_words(rates: Sequence[Rate]) -> str:
         )
     return (
         "Verdicts do not flip as pairs are added: a true difference of 0.02, where 0.05 matters, is "
-        f"{'; '.join(lines)}. A difference of 0.08 goes the other way, and one of exactly 0.05 to neither."
+        f"{'; '.join(lines)}. A difference of 0.08 goes the other way, and one of exactly 0.05 to neither "
+        "(the dashed line is at 5 %)."
     )
 
 
