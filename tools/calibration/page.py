@@ -107,6 +107,9 @@ truth is not short of it. At a truth of exactly 1 both are, and their sum is wha
 below 5 % (two-sided; 2.5 % on a side). With four controls all of them lie at the truth. In brackets stands
 the exact 95 % binomial interval of a row's worst cell.
 
+Seeds, families and quantified claims, and tails with four controls or two samples, are tried at fewer numbers
+of pairs; permutation tests of many pairs at three truths.
+
 *Too often*: the rate lies above 5 % even by its 99.8 % interval (many cells are tried, so a 95 % bracket
 misses here and there). *Conservative*: the bracket lies below 5 %. *Nominal*: neither.
 
