@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import circuit_claims.judge
@@ -53,29 +53,27 @@ def rules(situation: Situation) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in read)).hexdigest()[:16]
 
 
-def study(runs: int, seed: int, kept: Path) -> Iterator[Rate]:
-    """Every rate, measured or as it was measured before."""
+def study(runs: int, seed: int, kept: Path) -> list[Rate]:
+    """Every rate, measured or as it was measured before; the small situations are measured first."""
     known: dict[str, list[list[float]]] = {}
     if kept.exists():
         known = dict(json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines())
     kept.parent.mkdir(parents=True, exist_ok=True)
-    for situation in situations():
-        key = f"{rules(situation)} {runs} {seed} {situation.name}"
+    asked = {f"{rules(situation)} {runs} {seed} {situation.name}": situation for situation in situations()}
+    found: dict[str, list[Rate]] = {}
+    for key, situation in sorted(asked.items(), key=lambda item: item[1].n * max(1, item[1].controls)):
         if key in known:
-            rates = [Rate(situation, t, int(s), int(r), runs) for t, s, r in known[key]]
-        else:
-            started = time.process_time()
-            rates = measure(situation, runs, seed)
-            with kept.open("a", encoding="utf-8") as file:
-                counts = [(rate.truth, rate.supported, rate.refuted) for rate in rates]
-                file.write(json.dumps([key, counts]) + "\n")
-            worst = max(rates, key=lambda rate: rate.wrong)
-            print(
-                f"{time.process_time() - started:6.1f} s  {worst.wrong / runs:6.1%} {worst.reading:12}"
-                f" {situation.name}",
-                flush=True,
-            )
-        yield from rates
+            found[key] = [Rate(situation, t, int(s), int(r), runs) for t, s, r in known[key]]
+            continue
+        started = time.process_time()
+        rates = found[key] = measure(situation, runs, seed)
+        with kept.open("a", encoding="utf-8") as file:
+            counts = [(rate.truth, rate.supported, rate.refuted) for rate in rates]
+            file.write(json.dumps([key, counts]) + "\n")
+        worst = max(rates, key=lambda rate: rate.wrong)
+        took = time.process_time() - started
+        print(f"{took:6.1f} s  {worst.wrong / runs:6.1%} {worst.reading:12} {situation.name}", flush=True)
+    return [rate for key in asked for rate in found[key]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.page_only:
         rates = page.read(table.read_text(encoding="utf-8"), situations())
     else:
-        rates = list(study(options.runs, options.seed, options.kept))
+        rates = study(options.runs, options.seed, options.kept)
         table.write_text(page.table(rates), encoding="utf-8")
     (options.folder / "calibration.md").write_text(page.markdown(rates), encoding="utf-8")
     wrong = [rate for rate in rates if rate.errs_too_often]
