@@ -59,18 +59,21 @@ calibration: $(STAMP) ## simulate every rule of the judge and write docs/calibra
 
 TRUTH_PAIRS := --circuit-pair '*-[1-8]' --circuit-pair '*-[1-8]-noise' --circuit-pair '*-[1-8]-other-clip' --circuit-pair '*-other'
 TRUTH := $(shell sed -n 's/^model = "\(planted:[^"]*\)"/--circuit-model \1/p' claims/recorded/planted-*.toml)
-TRUTH_CORE := $(wildcard claims/test_[01235]_*.py)
+TRUTH_LOOKS := $(patsubst %,--circuit-model planted:%,gaze gaze-everywhere by-place stares)
+TRUTH_CORE := $(wildcard claims/test_[01235]_*.py claims/test_11_*.py)
 TRUTH_LATER := $(patsubst %,--circuit-model planted:%,composes-5 attn-carries-5 redundant2 nothing zero-mlp-from-4 zero-attn-from-4)
 truth-table: $(STAMP) ## judge the models with a known answer and write docs/truth-table.md (20 to 40 minutes)
 	-$(BIN)/python -m pytest $(TRUTH_CORE) $(TRUTH) $(TRUTH_PAIRS) --circuit-report-dir reports/truth -q --tb=no -n 2
 	-$(BIN)/python -m pytest claims/ $(TRUTH) --circuit-claim '*-label/reproduces' --circuit-report-dir reports/labels -q --tb=no -n 2
 	-$(BIN)/python -m pytest $(wildcard claims/test_[6789]_*.py claims/test_10_*.py) $(TRUTH_LATER) $(TRUTH_PAIRS) --circuit-report-dir reports/later -q --tb=no -n 2
-	$(BIN)/python -m circuit_claims.report.truth reports/truth/latest.json reports/labels/latest.json reports/later/latest.json claims/recorded docs/truth-table.md
+	-$(BIN)/python -m pytest $(wildcard claims/test_[67]_*.py) $(TRUTH_LOOKS) $(TRUTH_PAIRS) --circuit-report-dir reports/looks -q --tb=no -n 2
+	$(BIN)/python -m circuit_claims.organisms.near_misses reports/near-misses.json
+	$(BIN)/python -m circuit_claims.report.truth reports/truth/latest.json reports/labels/latest.json reports/later/latest.json reports/looks/latest.json reports/near-misses.json claims/recorded docs/truth-table.md
 
 AUDITED := --circuit-model organism --circuit-model organism-outcome
 audit: $(STAMP) ## what the paper says, prints, and what was found: docs/audit.md (after `make truth-table`)
 	-$(BIN)/python -m pytest claims/ $(AUDITED) --circuit-report-dir reports/audit -q --tb=no -n 2
-	$(BIN)/python -m circuit_claims.report.audit $(wildcard reports/truth/latest.json reports/labels/latest.json reports/later/latest.json) reports/audit/latest.json claims/catalogue.toml docs/audit.md
+	$(BIN)/python -m circuit_claims.report.audit $(wildcard reports/truth/latest.json reports/labels/latest.json reports/later/latest.json reports/looks/latest.json) reports/audit/latest.json claims/catalogue.toml docs/audit.md
 
 mutation: $(STAMP) ## mutants of judge/ and recovery.py; starts where it stopped (half an hour; see docs/mutation.md)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'

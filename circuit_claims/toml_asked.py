@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 RANDOM = "random weights"
 OTHER_PAIRS = ("noise", "other-clip")
-OTHER_DONORS = ("third video", "noise write", "other class")
+OTHER_CLASS = "other class"
+OTHER_DONORS = ("third video", "noise write", OTHER_CLASS)
+NECESSITY = "failure -> success"
 ASSERTED = ("above", "below", "between", "exactly", "negligible", "anything")
 
 
@@ -63,8 +65,14 @@ class Asked:
             elif control in OTHER_PAIRS:
                 found[f"same outcome: {control}"] = self.sample(circuit, part, pairs=control)
             else:
-                found[control] = self.sample(circuit, part, direction=control)
+                found[control] = self.sample(circuit, part, direction=self._turned(control))
         return found
+
+    def _turned(self, control: str) -> str:
+        """A control of a donor in the direction that the claim asks in."""
+        from circuit_claims.measure.controls import REVERSED
+
+        return REVERSED.get(control, control) if self.arguments.get("direction") == NECESSITY else control
 
 
 def asked_by(table: Table) -> Asked:
@@ -90,8 +98,10 @@ def asked_by(table: Table) -> Asked:
         raise table.error(
             "with", f"{measure} needs {', '.join(lacking)}; write with = {{ {lacking[0]} = ... }}"
         )
+    if arguments.get("direction") == NECESSITY and OTHER_CLASS in table.values.get("controls", ()):
+        raise table.error("controls", f"{OTHER_CLASS!r} has no counterpart for {NECESSITY}; leave it out")
     sites = tuple(name for name in arguments if takes[name].annotation == "Site")
-    _check_words(table, arguments)
+    _check_words(table, arguments, takes)
     _check_sites(table, arguments, sites, over, values)
     return Asked(
         table=table,
@@ -134,16 +144,20 @@ def _filled(value: Any, part: Mapping[str, Any]) -> Any:
     return value
 
 
-def _check_words(table: Table, arguments: Mapping[str, Any]) -> None:
+def _check_words(table: Table, arguments: Mapping[str, Any], takes: Mapping[str, Any]) -> None:
+    from circuit_claims.measure.controls import CONTROLS
     from circuit_claims.measure.questions.base import PLACES
     from circuit_claims.measure.recovery import METRICS
 
-    known = {
+    known: dict[str, Iterable[str]] = {
         "metric": METRICS,
         "readout": PLACES,
-        "of": ("cls", "tokens"),
         "pairs": ("outcome", *OTHER_PAIRS),
+        "direction": CONTROLS,
     }
+    streams = ("cls", "tokens")
+    if "of" in takes and takes["of"].default in streams:  # elsewhere it means another thing
+        known["of"] = streams
     for name, words in known.items():
         value = arguments.get(name)
         if value is not None and value not in words:

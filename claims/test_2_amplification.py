@@ -5,7 +5,9 @@ every model, so the scientific reading asks whether the delta grows *relative to
 where a difference from a control is a ratio of growths.
 """
 
-from circuit_claims import above, anything, claim
+import pytest
+
+from circuit_claims import above, anything, claim, negligible
 
 from .figures import amplification, relative_delta
 from .published import NB_DELTA
@@ -13,6 +15,14 @@ from .published import NB_DELTA
 AMPLIFIED = range(5, 12)
 MATTERS = 0.05
 """In log units: a growth, or a change of growth, of less than 5 % is none (the paper's is 169 %)."""
+NET = "5 to 11"
+STEPS = {NET: (5, 11), **{f"{layer - 1} to {layer}": (layer - 1, layer) for layer in range(6, 12)}}
+"""Between which layers the outcome has to grow: all in all, and in every block ("progressively"). In each it
+has to grow more than what differs between two clips of one outcome; all in all more than on random weights,
+of which one block says next to nothing: a delta there grows or shrinks by a fifth in it, by chance."""
+ONSET = ("rise at 5", "flat at 4", "flat at 3")
+"""What an onset is: the sharpest rise of all blocks, and two blocks before it in which nothing grows or
+shrinks. In the first blocks attention has to bring the difference to CLS, where there is none at first."""
 
 
 @claim(
@@ -52,44 +62,64 @@ def test_low_level_differences_exist_from_layer_0(circuit, judge):
 
 @claim(
     "delta-amplification-5-11",
-    "The outcome signal is progressively amplified from layer 5 through 11.",
+    "The outcome signal is progressively amplified from layer 5 through 11: overall, and in every block.",
     source="all editions, abstract and section 2",
     kind="means",
     scope="trained",
+    each="step",
 )
-def test_outcome_signal_is_amplified_from_layer_5_to_11(circuit, judge):
-    layers = circuit.at(5), circuit.at(11)
+@pytest.mark.parametrize("step", STEPS)
+def test_outcome_signal_is_amplified_from_layer_5_to_11(circuit, judge, step):
+    first, last = (circuit.at(layer) for layer in STEPS[step])
+    layers = min(first, last - 1), last  # two layers of the paper may be one of a model of fewer
 
     def growth(of, pairs="outcome"):
         return of.growth(*layers, of="cls", relative=True, pairs=pairs).log()
 
+    untrained = {"random weights": circuit.over_seeds(growth)} if step == NET else {}
     judge(
         growth(circuit),
         above(MATTERS),
         controls={
             "same outcome, other sensor noise": growth(circuit, pairs="noise"),
             "same outcome, other clip": growth(circuit, pairs="other-clip"),
-            "random weights": circuit.over_seeds(growth),
+            **untrained,
         },
         jitter=circuit.jitter(growth),
-        figure=lambda: relative_delta(circuit),
+        figure=(lambda: relative_delta(circuit)) if step == NET else None,
     )
 
 
 @claim(
     "delta-onset-layer-5",
-    "The sharp rise of the outcome signal starts at layer 5.",
+    "The sharp rise of the outcome signal starts at layer 5: no other block's is as sharp, and the two "
+    "blocks before it are flat.",
     source="E1 figure 1; E3 figure 5",
     kind="means",
     scope="trained",
+    each="part",
 )
-def test_the_rise_starts_at_layer_5(circuit, judge):
+@pytest.mark.parametrize("part", ONSET)
+def test_the_rise_starts_at_layer_5(circuit, judge, part):
     layer = circuit.at(5)
+    if part != ONSET[0]:
+        block = layer - ONSET.index(part)
+        judge(
+            circuit.growth(block - 1, block, of="cls", relative=True).log(),
+            negligible(MATTERS),
+            controls={f"growth in block {layer}": circuit.growth(layer - 1, layer, relative=True).log()},
+        )
+        return
+    others = {f"block {at}": circuit.kink(at) for at in circuit.bends() if at != layer}
     judge(
         circuit.kink(layer),
         above(MATTERS),
         controls={
+            "the other blocks": others,
+            # To stand out of their mean is not enough: another block may do so more.
+            "the sharpest of the other blocks": circuit.foremost(others),
             "same outcome, other sensor noise": circuit.kink(layer, pairs="noise"),
+            "same outcome, other clip": circuit.kink(layer, pairs="other-clip"),
             "random weights": circuit.over_seeds(lambda of: of.kink(layer)),
         },
         jitter=circuit.jitter(lambda moved: moved.kink(layer)),

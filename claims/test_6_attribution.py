@@ -61,7 +61,7 @@ def test_most_of_the_logit_is_made_in_the_last_quarter(circuit, judge):
         circuit.lens_gain(),
         above(0.5),
         published=(NB_LENS_STRIKE[11] - NB_LENS_STRIKE[8]) / NB_LENS_STRIKE[11],
-        controls={"random weights": [random.lens_gain() for random in circuit.random()]},
+        controls={"random weights": circuit.over_seeds(lambda of: of.lens_gain())},
     )
 
 
@@ -89,7 +89,7 @@ def test_what_argues_for_the_label_comes_from_later_frames(circuit, judge):
         above(0.5),
         controls={
             **{name: circuit.attributed_later(control=name) for name in WITHOUT_ORDER},
-            "random weights": [random.attributed_later() for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: of.attributed_later()),
         },
     )
 
@@ -116,7 +116,7 @@ def test_what_argues_for_the_label_is_central(circuit, judge):
     judge(
         circuit.attributed_centre(),
         above(1.0),
-        controls={"random weights": [random.attributed_centre() for random in circuit.random()]},
+        controls={"random weights": circuit.over_seeds(lambda of: of.attributed_centre())},
     )
 
 
@@ -146,7 +146,7 @@ def test_what_argues_for_the_label_is_on_ball_and_pins(circuit, judge):
             "where another video has them": circuit.attributed_on_tracked(
                 control="where another video has them"
             ),
-            "random weights": [random.attributed_on_tracked() for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: of.attributed_on_tracked()),
         },
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 from circuit_claims.judge.claim import Claim, Kind, Quantifier, Scope
 from circuit_claims.judge.record import read_record
+from circuit_claims.organisms.near_misses import near_misses
 from circuit_claims.organisms.registry import beside
 
 CLAIMS = beside("claims")
@@ -101,6 +102,10 @@ def test_claim_files_hold_no_torch_and_no_statistics():
     for path in sorted(CLAIMS.glob("*.py")):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"^\s*(import|from) (torch|numpy|scipy|transformers)\b", text, re.M), path.name
+
+
+def test_near_misses_name_claims_that_there_are(claims):
+    assert set(near_misses()) <= set(claims)
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from circuit_claims.report.truth import cells
+from circuit_claims.organisms.near_misses import near_misses
+from circuit_claims.report.truth import cells, supported_misses
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDED = ROOT / "claims" / "recorded"
@@ -30,13 +31,27 @@ GROUPS = 6
 """Models are judged in groups, which workers share; random weights are measured once for all of them."""
 CORE = [
     f"test_{name}.py"
-    for name in ("0_calibration", "1_setting", "2_amplification", "3_division_of_labour", "5_forensics")
+    for name in (
+        *("0_calibration", "1_setting", "2_amplification", "3_division_of_labour", "5_forensics"),
+        "11_necessity",
+    )
 ]
 LATER = [
     f"test_{name}.py"
     for name in ("6_attribution", "7_attention", "8_ablation", "9_probing", "10_generalises")
 ]
 NULL_SEEDS = (1, 2)
+LOOKS = ["planted:gaze", "planted:gaze-everywhere", "planted:by-place", "planted:stares"]
+"""Models of what CLS looks at, on clips with a tracked object."""
+NEAR = [
+    f"planted:{name}"
+    for name in (
+        *("jump-6", "barely-specific", "doubles-then-triples", "late-rise", "dip-4", "close-call"),
+        *("norm-driver", "norm-gatherer", "round-trip", "copies-one", "two-parcels"),
+    )
+]
+"""Models that were built as near misses: what each must not support is judged here, `make truth-table` has
+the rest."""
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +95,7 @@ def broken(reports: list[dict], models: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_every_planted_circuit_is_found_and_every_decoy_refused(measured, tmp_path, group):
-    models = [model for model in PLANTED if model not in SIBLINGS][group::GROUPS]
+    models = [model for model in PLANTED if model not in {*SIBLINGS, *NEAR, *LOOKS}][group::GROUPS]
     labels = ["--circuit-claim", "*-label/reproduces"]
     # Shares of yes and no need all 24 pairs, and no sweep.
     reports = [
@@ -88,6 +103,23 @@ def test_every_planted_circuit_is_found_and_every_decoy_refused(measured, tmp_pa
         run_claims(measured, tmp_path / "labels", models, ["test_1_setting.py"], *labels),
     ]
     assert broken(reports, models) == []
+    assert supported_misses(cells(reports, RECORDED), near_misses()) == []
+
+
+@pytest.mark.parametrize("group", range(3))
+def test_no_near_miss_is_supported(measured, tmp_path, group):
+    models = NEAR[group::3]
+    missed = [key for key, near in near_misses().items() if set(near) & set(models)]
+    chosen = [word for key in missed for word in ("--circuit-claim", key)]
+    report = run_claims(measured, tmp_path, models, CORE, *EIGHT_PAIRS, *chosen)
+    assert broken([report], models) == []
+    assert supported_misses(cells([report], RECORDED), near_misses()) == []
+
+
+def test_claims_on_attention_and_attribution_hold_where_they_are_true_and_nowhere_near(measured, tmp_path):
+    report = run_claims(measured, tmp_path, LOOKS, LATER[:2], *EIGHT_PAIRS)
+    assert broken([report], LOOKS) == []
+    assert supported_misses(cells([report], RECORDED), near_misses()) == []
 
 
 @pytest.mark.parametrize("kind", ["random", "shuffled"])

@@ -222,8 +222,10 @@ def clip_of(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> Tensor:
 
 
 def _each(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Every attention and MLP alone."""
-    return ablate_each(assay.model(), clip_of(assay, pair, params), _stand_ins(assay, pair, params))
+    """Every attention and MLP alone, of some layers or of all."""
+    model, layers = assay.model(), params.get("layers")
+    sites = None if layers is None else [make(layer) for layer in layers for make in (attn_out, mlp_out)]
+    return ablate_each(model, clip_of(assay, pair, params), _stand_ins(assay, pair, params), sites)
 
 
 def _heads(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.measure.controls import REVERSED
 from circuit_claims.measure.questions.ablation import AblationQuestions
 from circuit_claims.measure.questions.attention import AttentionQuestions
 from circuit_claims.measure.questions.base import (
@@ -28,7 +29,9 @@ from circuit_claims.measure.questions.base import (
     depth,
 )
 from circuit_claims.measure.questions.growth import TraceQuestions
+from circuit_claims.measure.questions.known_answers import KnownAnswerQuestions
 from circuit_claims.measure.questions.labour import LabourQuestions
+from circuit_claims.measure.questions.necessity import NecessityQuestions
 from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.measure.questions.regions import RegionQuestions
 from circuit_claims.measure.questions.screening import ScreeningQuestions
@@ -44,12 +47,14 @@ if TYPE_CHECKING:
 class Circuit(
     TraceQuestions,
     LabourQuestions,
+    NecessityQuestions,
     AttentionQuestions,
     AblationQuestions,
     RegionQuestions,
     SeparationQuestions,
     ScreeningQuestions,
     ProbingQuestions,
+    KnownAnswerQuestions,
 ):
     """Recoveries, traces, labels and calibrations of one model on its pairs."""
 
@@ -69,12 +74,16 @@ class Circuit(
             site: `attn_out(4)`, `mlp_out(4)`, or `resid_post(4)`, which is an identity patch.
             metric: `projection`, `norm_ratio` (the paper's), `cosine` or `distance`.
             readout: `summary`, `cls` or `tokens`.
-            direction: `success -> failure` (the paper's) or `failure -> success`, or a control of
-                `controls.py` that takes the donor's place, such as `third video` or `noise write`.
+            direction: `success -> failure` (the paper's: denoising, which shows what is sufficient) or
+                `failure -> success` (noising, which shows what is necessary), or a control of `controls.py`
+                that takes the donor's place, such as `third video` or `noise write`, and in the other
+                direction `third into success` or `noise into success`.
             pairs: `outcome`, or a control: `noise`, `other-clip`.
 
         Returns:
-            A fraction for each pair: 1.0 recovers all of the difference.
+            A fraction for each pair: 1.0 recovers all of the difference, and in the other direction takes all
+            of it away. Of an AND each part is necessary and none sufficient, of an OR the other way round
+            (Heimersheim & Nanda 2024).
         """
         sweeps = self._sweeps(direction, pairs, site, readout)
         formula = METRICS[metric]
@@ -224,14 +233,18 @@ class Circuit(
     def _sweeps(self, direction: str, pairs: str, site: Site, readout: str) -> dict[str, Any]:
         """The sweep that holds a site, by pair.
 
-        Of the claim's own pairs in either direction it is one sweep of everything. A control is swept in two
-        parts, the first third of the layers and the rest, since most claims ask for the rest alone.
+        Of the claim's own pairs in the paper's direction it is one sweep of everything. A control, and the
+        other direction, is swept in two parts, the first third of the layers and the rest, since most claims
+        ask for the rest alone. In the other direction attention and MLPs are swept apart, as they are asked
+        for, and of the claim's own pairs the vectors are kept, to be read along other pairs'.
         """
         n = self.facts.n_layers
-        own = direction in (SUFFICIENCY, NECESSITY) and pairs == "outcome" and not self._control
-        whole = own or readout == "tokens" or not site.is_write
+        own = pairs == "outcome" and not self._control
+        whole = (own and direction == SUFFICIENCY) or readout == "tokens" or not site.is_write
         split = n // 3
         layers = (0, n) if whole else (0, split) if site.layer < split else (split, n)
-        return self._assay.measured(
-            "per_pair.sweep", pairs, {"control": direction, "tokens": whole, "layers": layers}
-        )
+        params: dict[str, Any] = {"control": direction, "tokens": whole, "layers": layers}
+        if direction in REVERSED.values() and not whole:
+            params["kinds"] = [site.kind]
+            params |= {"vectors": True} if own and direction == NECESSITY else {}
+        return self._assay.measured("per_pair.sweep", pairs, params)

@@ -10,7 +10,7 @@ sweep; random weights are another model.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -61,6 +61,17 @@ def _third_video(assay: Assay, pair: Pair) -> Roles:
     return Roles(assay.success(pair), assay.failure(pair), source=assay.failure(other))
 
 
+def _noise_into_success(assay: Assay, pair: Pair) -> Roles:
+    """The noise write of the other direction: of the size by which the failure's write differs."""
+    return replace(_noise_write(assay, pair), donor=assay.failure(pair), recipient=assay.success(pair))
+
+
+def _third_into_success(assay: Assay, pair: Pair) -> Roles:
+    """The third video of the other direction: writes of another success, which leave the outcome as it is."""
+    other = _other(assay, pair, same_action=True)
+    return Roles(assay.failure(pair), assay.success(pair), source=assay.success(other))
+
+
 def _other_class(assay: Assay, pair: Pair) -> Roles:
     """A donor that shows another action: the upper end of how far two clips can be apart."""
     return Roles(assay.success(_other(assay, pair, same_action=False)), assay.failure(pair))
@@ -97,6 +108,8 @@ CONTROLS: Mapping[str, Callable[[Assay, Pair], Roles]] = {
     "failure -> success": _swapped,
     "noise write": _noise_write,
     "third video": _third_video,
+    "noise into success": _noise_into_success,
+    "third into success": _third_into_success,
     "other class": _other_class,
     "shuffled frames": _shuffled,
     "reversed frames": _reversed,
@@ -106,8 +119,19 @@ CONTROLS: Mapping[str, Callable[[Assay, Pair], Roles]] = {
 """By the name that a report prints. The first two are the claim's own directions."""
 
 
-OTHER_PAIR = {"third video": True, "other class": False}
+NECESSITY = "failure -> success"
+"""The direction of noising: failure is the donor, success the recipient."""
+REVERSED: Mapping[str, str] = {
+    "success -> failure": NECESSITY,
+    "noise write": "noise into success",
+    "third video": "third into success",
+}
+"""By direction, or by a control of the paper's direction, what stands for it in the other one."""
+
+OTHER_PAIR = {"third video": True, "third into success": True, "other class": False}
 """Controls that take a clip of another pair, and whether it shows the same action."""
+OF_FAILURE = ("third video",)
+"""Those that take its failure clip; the others take its success clip."""
 
 
 def require_clips(assay: Assay, pair: Pair, control: str) -> None:
@@ -121,11 +145,12 @@ def third_clip(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> list[Any]
 
     Raises NotApplicable where the set has no such pair.
     """
-    control = params.get("control")
+    # A resampled write is of the clip that `ablation.resample` takes.
+    control = "other class" if params.get("by") == "resample" else params.get("control")
     if control not in OTHER_PAIR:
         return []
     other = _other(assay, pair, same_action=OTHER_PAIR[control])
-    clip = other.clip(positive=not OTHER_PAIR[control])
+    clip = other.clip(positive=control not in OF_FAILURE)
     decoder = assay.bench.footage.timeline(clip).decoder
     return [clip.key, dict(assay.pairs.sampling_of(other).as_dict()), decoder]
 

@@ -5,15 +5,17 @@ control says otherwise) into the recipient's run, and the run goes on:
 
     attention, MLPs, both     the whole writes, at all tokens
     CLS row, patch rows       what attention writes to the CLS token only, or to all other tokens only
-    gathered                  CLS row: what it would write if the *patch tokens* alone were the source's
+    gathered                  CLS row: what it would write if the *patch tokens* alone were the source's, and
+                              had never read its CLS token: what CLS sent out is no evidence
     own                       CLS row: what it would write if the *CLS token* alone were the source's
     pattern                   CLS row: queries and keys of the source (where it looks), the recipient's values
     values                    CLS row: values of the source (what is read), the recipient's queries and keys
 
-Composition. CLS gets nothing but attention's writes and what MLPs make of its own stream. Hold each
-attention write at one of its two clips' values, a factor for each attention, and let the MLPs of `first` to
-`last` run, or hold them at the recipient's writes: a factorial experiment on the CLS token alone. With v(S)
-the projection when the attentions S are the source's, and v'(S) the same with those MLPs held,
+Composition. CLS gets nothing but what attention heads write and what MLPs make of its own stream. Hold each
+head's write at one of its two clips' values, and let the MLPs of `first` to `last` run, or hold them at the
+recipient's writes: a factorial experiment on the CLS token alone. Heads that write along one line are one
+factor: two halves of one fact are no two facts. With v(S) the projection when the factors S are the source's,
+and v'(S) the same with those MLPs held,
 
     mediated = v(all) - v'(all)                                 what reaches the readout through these MLPs
     combined = v(all) - sum_a v(a) - (v'(all) - sum_a v'(a))    what they make of the parts together only
@@ -28,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import repeat
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -41,12 +43,15 @@ from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.patching import noise_like, norms_between
 from circuit_claims.measure.recovery import Norms, projection
 from circuit_claims.measure.runs import batch_plan, clean_run, go_on, narrow_at, require_finite
+from circuit_claims.models.device import float64
 from circuit_claims.models.residual import CLS_ROW, EVERY_ROW, ResidualModel, Write
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
 PATCH_ROWS = slice(1, None)
+ALIKE = 0.9
+"""Cosine, of either sign, from which what two heads bring is one thing brought twice."""
 ROUTES = (
     *("attention", "MLPs", "both"),
     *("CLS row", "patch rows", "gathered", "own", "pattern", "values"),
@@ -56,12 +61,13 @@ ROUTES = (
 
 @dataclass(frozen=True)
 class Composition:
-    """Projections at the summary with every attention write held at one of two clips' values, at CLS."""
+    """Projections at the summary with every head's write held at one of two clips' values, at CLS."""
 
     together: float
-    """v(all): every attention write is the source's."""
+    """v(all): every head's write is the source's."""
     alone: tuple[float, ...]
-    """v(a): only this attention's is, in the order of the run."""
+    """v(a): only this factor's heads' are, in the order in which the run meets them. A head whose write does
+    not differ is no factor."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,16 @@ class Labour:
     """The MLPs of the layers run; None where the two clips do not differ at the summary (0/0)."""
     held: Composition | None
     """They are held at the recipient's writes."""
+    moved: Mapping[str, Sequence[float]] | None = None
+    """By the name of the joint patch, d at the summary, `[d_model]`; only where vectors were asked for."""
+    apart: Sequence[float] | None = None
+    """D at the summary, `[d_model]`: donor less recipient; likewise."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the store, at seven significant digits."""
         rounded: dict[str, Any] = digits(asdict(self))
-        return rounded
+        vectors = () if self.moved is None else ("moved", "apart")
+        return {key: rounded[key] for key in ("routes", "run", "held", *vectors)}
 
 
 def labour(
@@ -91,6 +102,7 @@ def labour(
     routes: Sequence[str] = ROUTES,
     source_pixels: Tensor | None = None,
     noise: int | None = None,
+    vectors: bool = False,
 ) -> Labour:
     """Make the joint patches of layers `first` to `last`, both included, and the factorial experiment.
 
@@ -104,6 +116,7 @@ def labour(
         source_pixels: the clip whose writes are taken, where it is not the donor.
         noise: take the recipient's own write plus noise of the size of the source's difference from it,
             token by token; of this seed.
+        vectors: keep what each joint patch changed of the summary, to be read along other pairs' direction.
 
     Raises:
         NotApplicable: the readout does not read the CLS token (alone).
@@ -127,41 +140,58 @@ def labour(
             for role, pixels in (("donor", donor_pixels), ("recipient", recipient_pixels))
         )
         sources = repeat(None) if source_pixels is None else clean_run(model, source_pixels, "source")
-        donor = recipient = start = torch.empty(0)
+        donor = recipient = start = apart = torch.empty(0)
         at_cls: list[tuple[Tensor, Tensor]] = []
+        brought: list[Tensor] = []
         states: Tensor | None = None
         narrow = narrow_at(model)
         for index, (step, donated, other) in enumerate(zip(recipients, donors, sources, strict=False)):
             write, recipient, own, _ = step
             _, source, theirs, _ = donated if other is None else other
             start = start if at_cls else recipient[:, CLS_ROW]
+            apart = _joined(recipient, apart if at_cls else source)
             at_cls.append((own[:, CLS_ROW], taken(theirs[:, CLS_ROW], own[:, CLS_ROW])))
+            if write.mixes_tokens:
+                whole = at_cls[-1][1] - own[:, CLS_ROW]  # noise has a size, and no heads
+                brought.append(whole[0] if noise is not None else _by_head(write, source, recipient, whole))
             if write.layer >= first:
                 states = recipient.repeat(len(routes), 1, 1) if states is None else states
                 if write.layer > last:  # nothing is taken any more, and in the end CLS alone is read
                     rows = model.reads if index == narrow else EVERY_ROW
                     states = go_on(write, states, len(states), rows, batch_plan(model))
                 else:
-                    patches = [_patched(route, write, source, recipient, theirs) for route in routes]
+                    patches = [_patched(route, write, source, recipient, apart, theirs) for route in routes]
                     settled = [None if p is None else (p[0], taken(p[1], own[:, p[0]])) for p in patches]
                     states = _go_on(model, write, states, settled)
             donor, recipient = donated.after, step.after
+            apart = apart + write(apart) if write.layer <= last else apart
             if states is not None:
                 require_finite(model, "patched recipient", write.after, states)
         assert states is not None
         ends = [model.readout(stream).summary for stream in (donor, recipient)]
         read = model.readout(states).summary
         inside = range(first, last + 1)
-        run, held = (_compose(model, start, at_cls, layers, *ends) for layers in (range(0), inside))
-    return Labour({route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}, run, held)
+        factors = _factors(brought)
+        run, held = (_compose(model, start, at_cls, factors, layers, *ends) for layers in (range(0), inside))
+        norms = {route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}
+        if not vectors:
+            return Labour(norms, run, held)
+        towards, back, patched = (float64(summary) for summary in (*ends, read))
+        moved = dict(zip(routes, digits(patched - back), strict=True))
+        return Labour(norms, run, held, moved, digits((towards - back).flatten()))
 
 
 Patched: TypeAlias = tuple[slice, Tensor]
 """The rows of a write that are taken, and what is taken there."""
 
 
-def _patched(route: str, write: Write, source: Tensor, recipient: Tensor, theirs: Tensor) -> Patched | None:
-    """What a joint patch takes of one write; None where it leaves the write alone."""
+def _patched(
+    route: str, write: Write, source: Tensor, recipient: Tensor, apart: Tensor, theirs: Tensor
+) -> Patched | None:
+    """What a joint patch takes of one write; None where it leaves the write alone.
+
+    `apart` is the recipient's CLS token among the source's patch tokens, which never read another.
+    """
     if not write.mixes_tokens:
         return (EVERY_ROW, theirs) if route in ("MLPs", "both") else None
     match route:
@@ -172,7 +202,7 @@ def _patched(route: str, write: Write, source: Tensor, recipient: Tensor, theirs
         case "patch rows":
             return PATCH_ROWS, theirs[:, PATCH_ROWS]
         case "gathered":
-            return CLS_ROW, write.at(_joined(recipient, source), CLS_ROW)
+            return CLS_ROW, write.at(apart, CLS_ROW)
         case "own":
             return CLS_ROW, write.at(_joined(source, recipient), CLS_ROW)
         case "pattern":
@@ -213,25 +243,59 @@ def _go_on(model: ResidualModel, write: Write, states: Tensor, patches: Sequence
     return after
 
 
+def _by_head(write: Write, source: Tensor, recipient: Tensor, whole: Tensor) -> Tensor:
+    """What each head writes to CLS in the source's run beyond the recipient's, `[head, d_model]`."""
+    if write.heads is None:
+        return whole[0]
+    heads = write.heads
+    theirs, own = (
+        heads.writes(heads.mix(stream, stream, CLS_ROW))[0, :, 0] for stream in (source, recipient)
+    )
+    return theirs - own
+
+
+def _factors(brought: Sequence[Tensor]) -> Tensor:
+    """What heads bring, `[head, d_model]` by attention -> the sum over the heads of each factor.
+
+    `[factor, attention, d_model]`. A head joins the first factor to whose first head it is parallel.
+    """
+    found: list[tuple[Tensor, Tensor]] = []
+    for index, heads in enumerate(brought):
+        for head in heads:
+            size = float(head.norm())
+            if not size:
+                continue
+            line = head / size
+            sums = next((sums for first, sums in found if abs(float(first @ line)) >= ALIKE), None)
+            if sums is None:
+                sums = head.new_zeros(len(brought), len(head))
+                found.append((line, sums))
+            sums[index] += head
+    sums_of = [sums for _, sums in found]
+    return torch.stack(sums_of) if sums_of else torch.zeros(0, len(brought), brought[0].shape[-1])
+
+
 def _compose(
     model: ResidualModel,
     start: Tensor,
     at_cls: Sequence[tuple[Tensor, Tensor]],
+    factors: Tensor,
     held: range,
     towards: Tensor,
     back: Tensor,
 ) -> Composition | None:
     """The factorial experiment on CLS `[1, 1, d_model]` alone, MLPs of the layers `held` at the recipient's.
 
-    `at_cls` has each write at CLS, the recipient's and what is taken; one state for all attentions taken, and
-    one for each alone.
+    `at_cls` has each write at CLS, the recipient's and what is taken; one state for all factors taken, and
+    one for each of `factors` alone.
     """
-    mixing = [index for index, write in enumerate(model.writes) if write.mixes_tokens]
-    states = start.repeat(1 + len(mixing), 1, 1)
-    for index, (write, (own, taken)) in enumerate(zip(model.writes, at_cls, strict=True)):
+    states = start.repeat(1 + len(factors), 1, 1)
+    attentions = count()
+    for write, (own, taken) in zip(model.writes, at_cls, strict=True):
         if write.mixes_tokens:
             out = own.repeat(len(states), 1, 1)
-            out[[0, 1 + mixing.index(index)]] = taken
+            out[0] = taken[0]
+            out[1:] += factors[:, next(attentions), None].to(out)
         else:
             out = own if write.layer in held else write(states)
         states = states + out
@@ -254,6 +318,7 @@ def _patches(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, A
         routes=params["routes"],
         source_pixels=roles.source,
         noise=roles.noise,
+        vectors=params.get("vectors", False),
     ).as_dict()
 
 

@@ -24,6 +24,7 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
+from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.recovery import Norms
 from circuit_claims.measure.results import Patch, Place, Reading, Sweep
@@ -60,6 +61,7 @@ def sweep(
     max_states: int | None = None,
     source_pixels: Tensor | None = None,
     noise: int | None = None,
+    vectors: bool = False,
 ) -> Sweep:
     """Patch each site alone, at all token positions, and read what came back.
 
@@ -75,6 +77,7 @@ def sweep(
         source_pixels: take the writes of this clip instead; recovery is still measured towards the donor.
         noise: take the recipient's own write plus Gaussian noise that has, token by token, the norm of the
             donor's difference from it; of this seed. Both are controls, and patch writes only.
+        vectors: keep d and D themselves at the summary, to be read along a direction of other pairs.
 
     Returns:
         A `Sweep`. Raises MeasurementError for clips of the wrong shape, unknown sites, and NaN or Inf.
@@ -95,7 +98,10 @@ def sweep(
             sources = None if source_pixels is None else clean(source_pixels, "source")
             parts.append(
                 sweep_along(
-                    model, donors, recipients, some, tokens, labels, max_states, sources=sources, noise=noise
+                    *(model, donors, recipients, some, tokens, labels, max_states),
+                    sources=sources,
+                    noise=noise,
+                    vectors=vectors,
                 )
             )
     return replace(parts[0], patches={key: one for part in parts for key, one in part.patches.items()})
@@ -112,6 +118,7 @@ def sweep_along(
     *,
     sources: Iterable[Step] | None = None,
     noise: int | None = None,
+    vectors: bool = False,
 ) -> Sweep:
     """The wavefront of `sweep` along the clips' own runs; all states are in memory at once.
 
@@ -146,10 +153,11 @@ def sweep_along(
         donor=read_clip(model, donor, labels),
         recipient=read_clip(model, recipient, labels),
         patches={
-            site.key: read_patch(model, state[None], donor, recipient, labels, tokens)
+            site.key: read_patch(model, state[None], donor, recipient, labels, tokens, vectors)
             for site, state in zip(names, started, strict=True)
         },
         max_states=max_states,
+        apart=summary_less(model, donor, recipient) if vectors else None,
     )
 
 
@@ -196,6 +204,7 @@ def read_patch(
     recipient: Tensor,
     labels: Sequence[int],
     tokens: bool,
+    vectors: bool = False,
 ) -> Patch:
     """Hold a patched last stream against the donor's and the recipient's, each `[1, token, d_model]`."""
     runs = (patched, donor, recipient)
@@ -206,7 +215,14 @@ def read_patch(
     }
     if tokens:
         norms["tokens"] = norms_between(*(resid[0] for resid in runs))
-    return Patch(norms, _logits(says[0], labels))
+    moved = summary_less(model, patched, recipient) if vectors else None
+    return Patch(norms, _logits(says[0], labels), moved)
+
+
+def summary_less(model: ResidualModel, stream: Tensor, other: Tensor) -> tuple[float, ...]:
+    """The summary of one last stream `[1, token, d_model]` less another's, `[d_model]`, for the store."""
+    ours, theirs = (float64(model.readout(resid).summary) for resid in (stream, other))
+    return tuple(digits((ours - theirs).flatten()))
 
 
 def norms_between(patched: Tensor, donor: Tensor, recipient: Tensor) -> Norms:

@@ -17,7 +17,7 @@ from circuit_claims.measure.patching import patch, sweep
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
 from circuit_claims.measure.trace import delta_trace
 from circuit_claims.models.identity import check_identities
-from circuit_claims.models.sites import attn_out, mlp_out, parse_site, resid_post
+from circuit_claims.models.sites import Site, parse_site
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
@@ -52,9 +52,9 @@ def _sweep(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
     """
     model = assay.model()
     roles = CONTROLS[params["control"]](assay, pair)
-    kinds = (attn_out, mlp_out, resid_post) if params["tokens"] else (attn_out, mlp_out)
+    kinds = ["attn_out", "mlp_out", "resid_post"] if params["tokens"] else ["attn_out", "mlp_out"]
     first, last = params["layers"]
-    sites = [make(layer) for layer in range(first, last) for make in kinds]
+    sites = [Site(kind, layer) for layer in range(first, last) for kind in params.get("kinds", kinds)]
     return sweep(
         model,
         roles.donor,
@@ -63,6 +63,7 @@ def _sweep(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
         source_pixels=roles.source,
         noise=roles.noise,
         tokens=params["tokens"],
+        vectors=params.get("vectors", False),
     ).as_dict()
 
 

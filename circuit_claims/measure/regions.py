@@ -3,11 +3,14 @@
 A region is a mask of cells `[frame, row, column]` (`grid.py`): the tokens that the label owes most to, or
 least, random ones, or whole frames. In its place stands 0 in model space (the paper's), the clip's mean
 colour, or what another frame shows there.
+
+What it costs the outcome is read from both clips of a pair, the same cells painted over in each: the
+difference of their summaries that is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -17,11 +20,13 @@ from torch import Tensor
 
 from circuit_claims.measure.ablation import clip_of
 from circuit_claims.measure.attribution import attribute
+from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.grid import Cell, count, published_cells, tubelet_cells
 from circuit_claims.measure.margin import run_on, said
 from circuit_claims.measure.runs import batch_plan, one_clip
-from circuit_claims.models.residual import ResidualModel
+from circuit_claims.models.device import float64
+from circuit_claims.models.residual import Readout, ResidualModel
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
@@ -34,6 +39,8 @@ HOTSPOT = (10 / 32, 14 / 32)
 """Frames 10 to 13 of 32, which the paper's notebook calls the hotspot and ablates whole; by fraction."""
 AROUND_IT = (3 / 32, 22 / 32)
 """Six in ten frames about the hotspot's middle."""
+SHARED = (f"top {PAPER:g}", "hotspot frames", "frames around it")
+"""Regions that are painted over in the failure clip too, to read what is left of the outcome."""
 RANDOM_SEED = 5
 
 
@@ -108,17 +115,47 @@ def ablate_regions(
     Returns `label`, `logit` and `margin` of the clip itself, and `logit`, `margin` and `area` (share of the
     pixels that was painted over) of each region in `ablated`. Raises MeasurementError.
     """
+    return _told(_run_painted(model, pixels, regions).logits, regions)
+
+
+def _run_painted(model: ResidualModel, pixels: Tensor, regions: Mapping[str, tuple[Tensor, str]]) -> Readout:
+    """What the model says of a clip itself, and then with each region painted over."""
     clip = one_clip(model, pixels, "clip")[0]
     with torch.inference_mode():
         # A batch at a time: 20 clips of ViViT-B are half a gigabyte.
         clips = chain([clip], (painted(clip, *region) for region in regions.values()))
         batches = iter(lambda: list(islice(clips, batch_plan(model))), [])
-        logits = torch.cat([run_on(model, model.embed(torch.stack(batch))).logits for batch in batches])
+        says = [run_on(model, model.embed(torch.stack(batch))) for batch in batches]
+        return Readout(torch.cat([one.logits for one in says]), torch.cat([one.summary for one in says]))
+
+
+def _told(logits: Tensor, regions: Mapping[str, tuple[Tensor, str]]) -> dict[str, Any]:
+    """What `ablate_regions` says of the logits `[1 + region, label]`."""
     label = int(logits[0].argmax())
     clean, *ablated = said(logits, label)
     areas = {name: {"area": float(mask.float().mean())} for name, (mask, _) in regions.items()}
     told = {name: {**one, **areas[name]} for name, one in zip(regions, ablated, strict=True)}
     return {"label": label, **clean, "ablated": told}
+
+
+def differences_left(
+    model: ResidualModel,
+    success: Tensor,
+    failure: Tensor,
+    regions: Mapping[str, tuple[Tensor, str]],
+    shared: Collection[str],
+) -> dict[str, Any]:
+    """As `ablate_regions` of the success clip; the `shared` regions are painted over in both clips.
+
+    Returns besides, at the summary, `apart`, success less failure `[d_model]`, and in `left` the same with
+    each shared region painted over in both. Raises MeasurementError.
+    """
+    ours = _run_painted(model, success, regions)
+    theirs = _run_painted(model, failure, {name: regions[name] for name in shared})
+    rows = [0, *(1 + list(regions).index(name) for name in shared)]
+    apart, *left = (float64(ours.summary)[rows] - float64(theirs.summary)).tolist()
+    found = _told(ours.logits, regions)
+    return {**found, "apart": digits(apart), "left": dict(zip(shared, digits(left), strict=True))}
 
 
 def orders(model: ResidualModel, pixels: Tensor, seed: int) -> dict[str, list[int]]:
@@ -140,7 +177,10 @@ def moved_in_time(mask: Tensor, depth: int, seed: int) -> Tensor:
 
 
 def _regions(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Tokens by attribution and by chance; with `curve` the whole curve, other baselines and frames."""
+    """Tokens by attribution and by chance; with `curve` the whole curve, frames, and the failure clip too.
+
+    `others` are the top tokens at another time, and with other baselines.
+    """
     model, pixels = assay.model(), clip_of(assay, pair, params)
     seed = seed_of(pair, params["clip"])
     ordered = orders(model, pixels, seed)
@@ -156,13 +196,16 @@ def _regions(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, A
         for name in (ordered if params["curve"] else ("top", "random"))
     }
     regions["published map"] = (as_published(model, paper), "zero")
-    if params["curve"]:
+    if params.get("others"):
         depth = model.frames // model.token_grid[0]
         regions["moved in time"] = (moved_in_time(top, depth, seed), "zero")
         for baseline in ("clip mean", "another frame"):
             regions[f"top, {baseline}"] = (top, baseline)
+    if params["curve"]:
         regions["hotspot frames"] = (whole_frames(model, HOTSPOT), "zero")
         regions["frames around it"] = (whole_frames(model, AROUND_IT), "zero")
+    if params["curve"] and not params.get("others"):
+        return differences_left(model, pixels, assay.failure(pair), regions, SHARED)
     return ablate_regions(model, pixels, regions)
 
 

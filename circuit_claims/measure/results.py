@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -31,6 +31,8 @@ class Patch:
     norms: Mapping[Place, Norms]
     logits: tuple[float, ...]
     """The logits of the labels that were asked for."""
+    moved: tuple[float, ...] | None = None
+    """d at the summary, `[d_model]`: patched run less recipient; only where vectors were asked for."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Sweep:
     """By `site.key`."""
     max_states: int
     """The batch plan: how many patched states went through the model at once."""
+    apart: tuple[float, ...] | None = None
+    """D at the summary, `[d_model]`: donor less recipient; only where vectors were asked for."""
 
     def __getitem__(self, site: Site) -> Mapping[Place, Norms]:
         """The norms of a site: `sweep[mlp_out(4)]["summary"]`."""
@@ -53,8 +57,13 @@ class Sweep:
         return self.patches[site.key].norms
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for the store."""
-        return asdict(self)
+        """Plain data, for the store; without vectors where none were asked for."""
+        plain = asdict(self)
+        if self.apart is None:
+            for one in (plain, *plain["patches"].values()):
+                one.pop("apart", None)
+                one.pop("moved", None)
+        return plain
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Sweep:
@@ -65,6 +74,7 @@ class Sweep:
             recipient=_reading(data["recipient"]),
             patches={key: _patch(patch) for key, patch in data["patches"].items()},
             max_states=data["max_states"],
+            apart=_vector(data.get("apart")),
         )
 
 
@@ -117,4 +127,8 @@ def _reading(data: Mapping[str, Any]) -> Reading:
 
 def _patch(data: Mapping[str, Any]) -> Patch:
     norms = {place: Norms(**norms) for place, norms in data["norms"].items()}
-    return Patch(norms=norms, logits=tuple(data["logits"]))
+    return Patch(norms=norms, logits=tuple(data["logits"]), moved=_vector(data.get("moved")))
+
+
+def _vector(numbers: Sequence[float] | None) -> tuple[float, ...] | None:
+    return None if numbers is None else tuple(numbers)

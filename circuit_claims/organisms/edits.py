@@ -46,6 +46,8 @@ class Edit:
     """The model whose edit goes by its bare name."""
     reads: tuple[str, ...] = ()
     """Files beside the weights that it depends on."""
+    misses: tuple[str, ...] = ()
+    """Claims (`id/kind`) that come near to being true of it and are not: none of them may be supported."""
 
 
 def silence(block: Any, attn: bool = True, mlp: bool = True) -> None:

@@ -1,17 +1,20 @@
 """The truth table: what was predicted of models with a known answer, and what the suite found.
 
-    python -m circuit_claims.report.truth REPORT.json ... claims/recorded docs/truth-table.md
+    python -m circuit_claims.report.truth REPORT.json ... near-misses.json claims/recorded docs/truth-table.md
 
 Predictions are records written by hand, before the model was run. One that was changed since keeps its
-first value and the reason. Exit status 1 where a cell does not hold.
+first value and the reason. Near misses are declared with the models (`organisms/near_misses.py`). Exit status
+1 where a cell does not hold, and where a near miss is supported.
 """
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.record import Entry, read_record, record_path
 from circuit_claims.report.reading import read
 
@@ -62,8 +65,17 @@ def _cells(report: Mapping[str, Any], folder: Path) -> list[Cell]:
     return made
 
 
-def render(table: Sequence[Cell]) -> str:
-    """The page."""
+def supported_misses(table: Sequence[Cell], misses: Mapping[str, Sequence[str]]) -> list[Cell]:
+    """The near misses that pass, each a hole in a claim's test; `misses` has the models of each claim."""
+    return [
+        cell
+        for cell in table
+        if cell.model in misses.get(cell.key, ()) and cell.found == str(Outcome.SUPPORTED)
+    ]
+
+
+def render(table: Sequence[Cell], misses: Mapping[str, Sequence[str]]) -> str:
+    """The page; `misses` has the models that each claim must not be supported on, though they come near."""
     open_cells = [cell for cell in table if not cell.holds]
     changed = [cell for cell in table if cell.predicted.first]
     models = list(dict.fromkeys(cell.model for cell in table))
@@ -88,9 +100,18 @@ def render(table: Sequence[Cell]) -> str:
         row = [_letter(found.get((model, key))) for key in keys]
         lines.append(f"| `{model}` | " + " | ".join(row) + " |")
     lines += ["", "## Supported and refuted somewhere", ""]
+    lines += [
+        "Of each claim the models on which it was supported and refuted. A near miss is a model of which its",
+        "sentence is false and that was built to pass its test: none may be supported. An asterisk marks one",
+        "that is left open.",
+        "",
+    ]
     for key in keys:
-        seen = [cell.found for cell in table if cell.key == key]
-        lines.append(f"- `{key}`: {seen.count('supported')} supported, {seen.count('refuted')} refuted")
+        lines += _standing(key, table, misses.get(key, ()))
+    passing = supported_misses(table, misses)
+    if passing:
+        lines += ["", "## Near misses that pass", ""]
+        lines += [f"- `{cell.model}` `{cell.key}`: {cell.sentence}" for cell in passing]
     lines += ["", "## Cells that do not hold", ""]
     lines += [
         f"- `{c.model}` `{c.key}`: predicted {c.predicted.verdict} ({c.predicted.reason}) "
@@ -106,6 +127,25 @@ def render(table: Sequence[Cell]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _standing(key: str, table: Sequence[Cell], near: Sequence[str]) -> list[str]:
+    """A claim's supporters, refuters and near misses, by name."""
+    of = {cell.model: cell.found for cell in table if cell.key == key}
+    lines = [f"- `{key}`"]
+    for word in ("supported", "refuted"):
+        there = [model for model, found in of.items() if found == word]
+        lines.append(f"    - {word} on {len(there)}{': ' if there else ''}{_names(there)}")
+    judged = [model for model in near if model in of]
+    if judged:
+        marked = {model: "" if of[model] == "refuted" else "*" for model in judged}
+        lines.append(f"    - near misses: {_names(judged, marked)}")
+    return lines
+
+
+def _names(models: Sequence[str], marked: Mapping[str, str] | None = None) -> str:
+    marks = marked or {}
+    return ", ".join(f"{model.removeprefix('planted:')}{marks.get(model, '')}" for model in models)
+
+
 def _letter(cell: Cell | None) -> str:
     if cell is None:
         return ""
@@ -114,16 +154,20 @@ def _letter(cell: Cell | None) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the page; 1 where a cell does not hold."""
-    *reports, folder, page = (Path(argument) for argument in arguments)
+    """Write the page; 1 where a cell does not hold, or a near miss is supported."""
+    *reports, near, folder, page = (Path(argument) for argument in arguments)
     table = cells([read(report) for report in reports], folder)
-    page.write_text(render(table), encoding="utf-8")
+    misses = json.loads(near.read_text(encoding="utf-8"))
+    page.write_text(render(table, misses), encoding="utf-8")
     broken = [cell for cell in table if not cell.holds]
-    print(f"{page}: {len(table)} cells, {len(broken)} do not hold")
+    passing = supported_misses(table, misses)
+    print(f"{page}: {len(table)} cells, {len(broken)} do not hold; {len(passing)} near misses are supported")
     for cell in broken:
         print(f"  {cell.model} {cell.key}: predicted {cell.predicted.verdict}, found {cell.found}.")
         print(f"    {cell.sentence}")
-    return 1 if broken else 0
+    for cell in passing:
+        print(f"  {cell.model} {cell.key}: a near miss, and supported. {cell.sentence}")
+    return 1 if broken or passing else 0
 
 
 if __name__ == "__main__":

@@ -315,6 +315,16 @@ LANES: dict[str, tuple[Lane, ...]] = {
         ("recipient: failure", FAILURE, "ball"),
         ("writes: another failure", OTHER_FAILURE, "ball"),
     ),
+    "noise into success": (
+        ("donor: failure", FAILURE, "ball"),
+        ("recipient: success", SUCCESS, "ball"),
+        ("writes: noise of that size", SUCCESS, "noise"),
+    ),
+    "third into success": (
+        ("donor: failure", FAILURE, "ball"),
+        ("recipient: success", SUCCESS, "ball"),
+        ("writes: another success", OTHER_SUCCESS, "ball"),
+    ),
     "other class": (
         ("donor: another action", ANOTHER_ACTION, "kite"),
         ("recipient: failure", FAILURE, "ball"),

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gaze import APPEARS, FRAMES, GREY, SIZE, TILE, _paint, looking_model
 from numpy.typing import NDArray
 
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.organisms.encode import encode
+from circuit_claims.organisms.planted.circuit import LABELS
 from circuit_claims.organisms.planted.parts import BRIGHT, CELLS, CONTRAST, Head
+from circuit_claims.organisms.planted.sights import APPEARS, FRAMES, GREY, SIZE, TILE, _paint
+from circuit_claims.organisms.planted.weights import build
 
 PLACES = {"left": ((0, 1), (1, 2), (2, 0)), "right": ((0, 2), (1, 0), (2, 3))}
 """Rows and columns of the bright squares of each action, of a 4 x 4 grid."""
@@ -26,7 +28,12 @@ DIMMER = 0.8
 
 def apart_model() -> Any:
     """The planted chassis with two heads that look for light, and the outcome read late and for nobody."""
-    return looking_model((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT),), l1=-0.5)
+    looks = (
+        # A square is worth more than the sink.
+        Head(layer, "lum", "lum", "l0", 1.0 / BRIGHT, index=8, glance=2.0 / BRIGHT)
+        for layer in (9, 10)
+    )
+    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {"l0": -0.5, "l1": -0.5}, LABELS)
 
 
 def write_apart_pairs(folder: Path, each: int = 6) -> Path:
@@ -74,8 +81,8 @@ def _draw(places: tuple[tuple[int, int], ...], hue: int, seed: int, light: float
     colours *= np.minimum(1.0, 100.0 / np.abs(colours).max((1, 2, 3), keepdims=True))
     frames += colours.repeat(4, 0).repeat(TILE, 1).repeat(TILE, 2)
     for cell in places:
-        _paint(frames, cell, np.full(3, light * CONTRAST))
-    _paint(frames[APPEARS:], CELLS["tag_n"][1], np.array([1.0, 0.0, -1.0]) * hue * CONTRAST / 2)
+        _paint(frames, cell, (light * CONTRAST,) * 3)
+    _paint(frames[APPEARS:], CELLS["tag_n"][1], (hue * CONTRAST / 2, 0.0, -hue * CONTRAST / 2))
     frames += rng.normal(0.0, 1.0, frames.shape)
     clipped: NDArray[np.uint8] = np.clip(frames + 0.5, 0, 255).astype(np.uint8)
     return clipped

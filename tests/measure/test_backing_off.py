@@ -131,7 +131,7 @@ def _numbers(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         return _numbers(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): _numbers(inner) for key, inner in value.items()}
+        return {str(key): _numbers(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list | tuple):
         return {str(at): _numbers(inner) for at, inner in enumerate(value)}
     return value

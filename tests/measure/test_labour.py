@@ -28,6 +28,7 @@ donor, and the held MLPs write (9,0) and (0,57):
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,12 +40,14 @@ from tiny_vivit import build_vivit
 from torch import Tensor
 
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
-from circuit_claims.measure.labour import ROUTES, labour
+from circuit_claims.measure.labour import ROUTES, _factors, labour
 from circuit_claims.measure.patching import norms_between, patch
 from circuit_claims.measure.recovery import distance, projection
 from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.residual import CLS_ROW, EVERY_ROW
 from circuit_claims.models.sites import attn_out, mlp_out
+from circuit_claims.organisms.planted import planted_source
+from circuit_claims.organisms.planted.scenes import Scene, draw
 
 pytestmark = pytest.mark.machines
 
@@ -253,19 +256,45 @@ def test_pattern_is_the_donors_attention_over_the_recipients_values(clips: Any) 
         assert projection(found[route]) == pytest.approx(projection(expected), abs=1e-5)
 
 
+def before_the_output(hf_model: Any, pixels: Tensor) -> list[Tensor]:
+    """What the output projection of each attention reads, `[1, token, head * d_head]`."""
+    seen: list[Tensor] = []
+    handles = [
+        block.attention.o_proj.register_forward_pre_hook(lambda _module, args: seen.append(args[0]))
+        for block in hf_model.vivit.layers
+    ]
+    with torch.inference_mode():
+        hf_model.vivit(pixel_values=pixels[None])
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
 def test_held_and_run_are_forwards_with_attention_held(clips: Any) -> None:
-    """Hugging Face's model with every attention write at CLS replaced, MLPs run or replaced as well."""
+    """Hugging Face's model with every head's write at CLS replaced, MLPs run or replaced as well."""
     hf_model = build_vivit(5)
     model = loaded(hf_model)
     donor, recipient = clips(model)
     theirs, own = hooked(hf_model, donor, {}), hooked(hf_model, recipient, {})
     found = labour(model, donor, recipient, 1, 2, routes=["both"])
 
-    def share(chosen: set[int], held: bool) -> float:
-        edits = {
-            attn_out(i): (CLS_ROW, (theirs if i in chosen else own)[attn_out(i)][:, CLS_ROW])
-            for i in range(3)
-        }
+    def brought(attention: int, head: int) -> Tensor:
+        """What a head writes to CLS in the donor's run beyond the recipient's, by its part of the output."""
+        part = slice(8 * head, 8 * (head + 1))
+        output = hf_model.vivit.layers[attention].attention.o_proj.weight[:, part]
+        return (mixed[0][attention][:, :1, part] - mixed[1][attention][:, :1, part]) @ output.T
+
+    mixed = [before_the_output(hf_model, pixels) for pixels in (donor, recipient)]
+    everything = {(attention, head) for attention in range(3) for head in range(2)}
+
+    def share(chosen: set[tuple[int, int]], held: bool) -> float:
+        edits = {}
+        for i in range(3):
+            write = own[attn_out(i)][:, CLS_ROW].clone()
+            for attention, head in chosen:
+                if attention == i:
+                    write += brought(attention, head)
+            edits[attn_out(i)] = (CLS_ROW, write)
         if held:
             edits |= {mlp_out(i): (CLS_ROW, own[mlp_out(i)][:, CLS_ROW]) for i in (1, 2)}
         read = hooked(hf_model, recipient, edits)["summary"]
@@ -273,9 +302,32 @@ def test_held_and_run_are_forwards_with_attention_held(clips: Any) -> None:
 
     for held, composed in ((False, found.run), (True, found.held)):
         assert composed is not None
-        assert composed.together == pytest.approx(share({0, 1, 2}, held), abs=1e-4)
-        for index, alone in enumerate(composed.alone):
-            assert alone == pytest.approx(share({index}, held), abs=1e-4)
+        assert composed.together == pytest.approx(share(everything, held), abs=1e-4)
+        for one, alone in zip(sorted(everything), composed.alone, strict=True):
+            assert alone == pytest.approx(share({one}, held), abs=1e-4)
+
+
+def test_heads_along_one_line_are_one_factor() -> None:
+    """Two halves of one fact, the second of the other sign, and another fact; a head without a difference."""
+    first = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    second = torch.tensor([[-0.5, 0.1], [0.0, 2.0]])
+    found = _factors([first, second])
+    assert found.tolist() == [
+        [[1.0, 0.0], [-0.5, pytest.approx(0.1)]],
+        [[0.0, 0.0], [0.0, 2.0]],
+    ]
+    assert _factors([torch.zeros(2, 2)]).shape == (0, 1, 2)
+
+
+def test_what_cls_sends_out_and_takes_back_is_not_gathered() -> None:
+    """Planted: attention 4 sends the outcome from CLS to the patch tokens, attention 6 brings it back."""
+    success = Scene(1, 0, a=True, b=True)
+    for name, gathered in (("round-trip", 0.0), ("attn-carries-5", 16 / 16.04)):
+        model = load(planted_source(name))
+        clips = (model.preprocess(draw(scene)[8:40:2]) for scene in (success, replace(success, b=False)))
+        found = labour(model, *clips, 4, 10, routes=["gathered", "CLS row"]).routes
+        assert projection(found["gathered"]) == pytest.approx(gathered, abs=0.01), name
+        assert projection(found["CLS row"]) > 0.9
 
 
 def test_a_linear_mlp_combines_nothing(clips: Any) -> None:

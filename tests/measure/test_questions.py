@@ -131,12 +131,12 @@ class Heard:
 def test_claims_about_meaning_are_judged_at_another_depth(
     on: Ask, monkeypatch: pytest.MonkeyPatch, layers: int, told: str
 ) -> None:
-    monkeypatch.setattr("circuit_claims.measure.questions.base.RANDOM_SEEDS", (101,))
+    monkeypatch.setattr("circuit_claims.measure.questions.base.FIRST", 1)
     from claims import test_2_amplification as amplification
     from claims import test_3_division_of_labour as labours
 
     circuit, judge = on(layers), Heard()
-    amplification.test_the_rise_starts_at_layer_5(circuit, judge)
+    amplification.test_the_rise_starts_at_layer_5(circuit, judge, "rise at 5")
     assert judge.measured.experiment["depth"] == f"{told}, where the paper's is 5 of 12"
     assert len(judge.more["jitter"].values) == 2
     amplification.test_outcome_delta_grows_more_than_a_same_outcome_delta(circuit, judge)

@@ -168,6 +168,21 @@ def test_a_third_clip_counts_with_its_window(folder: Path, bench: Bench) -> None
         key(first)
 
 
+def test_a_resampled_clip_counts_as_a_third_one(folder: Path, bench: Bench) -> None:
+    """Ablation by resampling takes the writes of a clip of another action."""
+    first = pair_of(folder, "slow", "fast")
+    second = replace(pair_of(folder, "slow", "varying", name="p2"), action="another")
+    other_clip = replace(second, positive=second.negative)
+
+    def key(*pairs: Pair, by: str) -> str:
+        return str(assay_of(bench, BY_TIME, *pairs)._key("ablation.each", {"by": by}, pairs[0]))
+
+    assert key(first, second, by="resample") != key(first, other_clip, by="resample")
+    assert key(first, second, by="zero") == key(first, other_clip, by="zero")
+    with pytest.raises(NotApplicable, match="needs a pair of another action"):
+        key(first, by="resample")
+
+
 def test_the_pairs_under_test_are_told_apart_by_their_windows(folder: Path) -> None:
     pair = pair_of(folder, "slow", "fast")
     sets = [

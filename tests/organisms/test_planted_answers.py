@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from circuit_claims.measure.labour import labour
 from circuit_claims.measure.patching import patch, sweep
+from circuit_claims.measure.questions.labour import NEEDED
 from circuit_claims.measure.recovery import projection
 from circuit_claims.measure.results import Sweep
 from circuit_claims.measure.trace import delta_trace
@@ -19,7 +21,7 @@ from circuit_claims.models.load import load
 from circuit_claims.models.residual import ResidualModel, run
 from circuit_claims.models.sites import attn_out, mlp_out
 from circuit_claims.organisms.encode import round_trip
-from circuit_claims.organisms.planted import PLANTED, Evidence, Planted, planted_source, scenes
+from circuit_claims.organisms.planted import PLANTED, Evidence, Planted, planted_source, scenes, sights
 from circuit_claims.organisms.planted.circuit import LABELS
 
 pytestmark = pytest.mark.machines
@@ -37,14 +39,18 @@ def model_of(name: str) -> ResidualModel:
 
 
 @cache
-def clip(scene: scenes.Scene) -> Tensor:
+def clip(scene: scenes.Scene | sights.Sight) -> Tensor:
     """The window of a clip as its model reads it, through the codec: `[frame, 3, 64, 64]`."""
-    frames = round_trip(scenes.draw(scene), scenes.FPS, scenes.QP)
+    drawn = sights.draw(scene) if isinstance(scene, sights.Sight) else scenes.draw(scene)
+    frames = round_trip(drawn, scenes.FPS, scenes.QP)
     window = range(scenes.START, scenes.START + scenes.WINDOW * scenes.STRIDE, scenes.STRIDE)
     return model_of("composes-3").preprocess(frames[list(window)])
 
 
 def pair(circuit: Planted, seed: int) -> tuple[Tensor, Tensor]:
+    if circuit.evidence is Evidence.OBJECT:
+        sight = sights.Sight(seed, "upper place", bright=True)
+        return clip(sight), clip(replace(sight, bright=False))
     success = scenes.Scene(seed, seed % 4, a=True, b=True)
     failure = replace(success, b=False, a=circuit.evidence is Evidence.ONE)
     if circuit.evidence is Evidence.CONFOUNDED:
@@ -97,9 +103,13 @@ def test_both_outcomes_get_the_right_label_and_the_loop_is_hugging_faces_forward
     assert model.labels == LABELS
     assert model.reference is not None
     for seed in SEEDS:
-        for pixels in pair(PLANTED[name], seed):
+        shown = [LABELS[seed % 4]] * 2
+        if PLANTED[name].evidence is Evidence.OBJECT:
+            dark = sights.LABEL if name == "stares" else "neither lamp"  # the others read it from the object
+            shown = [sights.LABEL, dark]
+        for pixels, label in zip(pair(PLANTED[name], seed), shown, strict=True):
             says = run(model, pixels[None]).logits
-            assert LABELS[int(says.argmax())] == LABELS[seed % 4]
+            assert LABELS[int(says.argmax())] == label
             assert torch.equal(says, model.reference.logits(pixels[None]))
 
 
@@ -114,6 +124,37 @@ def test_mlps_that_stand_in_for_each_other_are_needed_together(name: str) -> Non
     mlps = range(4, 11)
     assert min(PLANTED[name].kept.get(f"mlp_out.{layer}", 1.0) for layer in mlps) > 0.95
     assert 1.0 - joint(name, reverse=True, sites=[mlp_out(layer) for layer in mlps]) < 0.02
+
+
+@cache
+def taken_away(name: str) -> Any:
+    """The joint patches and the factorial experiment of layers 4 to 10, failure into success."""
+    success, failure = pair(PLANTED[name], SEEDS[0])
+    return labour(model_of(name), failure, success, 4, 10, routes=NEEDED)
+
+
+@pytest.mark.parametrize(
+    ("name", "single", "mlps", "gathered", "combined"),
+    [
+        # What is lost without MLP 5, without all MLPs, without what attention gathers; and the conjunction.
+        ("composes-5", 0.995, 0.995, 0.0, -0.995),
+        ("redundant2", 0.0, 0.995, 0.0, -1.99),
+        ("hydra", 0.0, 0.995, 0.0, -0.995),
+        ("attn-carries-5", 0.0, 0.0, 0.9975, 0.0),
+        ("onset-3", 0.5, 1 - 2**-7, 0.0, 0.0),
+    ],
+)
+def test_what_is_needed_is_told_from_what_suffices(
+    name: str, single: float, mlps: float, gathered: float, combined: float
+) -> None:
+    """One that composes is both; of redundant ones each suffices, none is needed, and all together are."""
+    close = {"abs": 0.01}
+    found = taken_away(name)
+    assert recoveries(swept(name, SEEDS[0], reverse=True))["mlp_out.5"] == pytest.approx(single, **close)
+    assert projection(found.routes["MLPs"]) == pytest.approx(mlps, **close)
+    assert projection(found.routes["gathered"]) == pytest.approx(gathered, **close)
+    made = [of.together - sum(of.alone) for of in (found.run, found.held)]
+    assert made[0] - made[1] == pytest.approx(combined, **close)
 
 
 def test_a_robustness_that_is_vacuous_is_unharmed_by_the_joint_ablation() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from circuit_claims.clips.pairs import PairKind, load_pairs, verify_hashes
 from circuit_claims.organisms.encode import decode, first_difference
-from circuit_claims.organisms.planted import PLANTED, Evidence, scenes, write_pairs
+from circuit_claims.organisms.planted import PLANTED, Evidence, scenes, sights, write_pairs
 
 
 @settings(max_examples=15, deadline=None)
@@ -58,7 +59,10 @@ def few_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("evidence", Evidence)
+SQUARES = [evidence for evidence in Evidence if evidence is not Evidence.OBJECT]
+
+
+@pytest.mark.parametrize("evidence", SQUARES)
 def test_manifest_is_sound_and_its_clips_part_at_the_outcome(few_pairs: Path, evidence: Evidence) -> None:
     pairs = load_pairs(few_pairs / f"{evidence}.toml")
     verify_hashes(pairs)
@@ -78,7 +82,7 @@ def test_kinds_of_evidence_share_their_clips(few_pairs: Path) -> None:
             for pair in load_pairs(few_pairs / f"{evidence}.toml").pairs
             for clip in (pair.positive, pair.negative)
         }
-        for evidence in Evidence
+        for evidence in SQUARES
     }
     assert len(files[Evidence.BOTH] & files[Evidence.ONE]) >= 4
     assert files[Evidence.BOTH] | files[Evidence.ONE] | files[Evidence.CONFOUNDED] == {
@@ -95,3 +99,33 @@ def test_same_seed_same_bytes(tmp_path: Path, few_pairs: Path, monkeypatch: pyte
     monkeypatch.setattr(scenes, "PAIRS", 1)
     other = load_pairs(write_pairs(tmp_path, PLANTED["hydra"], seed=1)).pairs[0]
     assert other.positive.sha256 != first.positive.sha256
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**31), action=st.sampled_from(sorted(sights.PLACES)))
+def test_only_the_object_differs_and_only_where_and_when_it_is_tracked(seed: int, action: str) -> None:
+    success = sights.Sight(seed, action, bright=True)
+    frames = sights.draw(success)
+    differs = (frames != sights.draw(replace(success, bright=False))).any(axis=-1)
+    seen = np.zeros_like(differs)
+    for frame, box in enumerate(sights._track(success)):
+        if box is not None:
+            left, top, right, bottom = (round(edge * sights.SIZE) for edge in box)
+            seen[frame, top:bottom, left:right] = True
+    assert np.array_equal(differs, seen)
+
+
+def test_pairs_with_an_object_are_sound_and_tracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sights, "PAIRS", 4)
+    monkeypatch.setattr(sights, "CONTROLS", 4)
+    pairs = load_pairs(write_pairs(tmp_path, PLANTED["gaze"]))
+    verify_hashes(pairs)
+    assert pairs.tracks is not None
+    tracks = json.loads(pairs.tracks.read_text())
+    clips = {clip.path.name for pair in pairs.pairs for clip in (pair.positive, pair.negative)}
+    assert set(tracks) == clips
+    assert {pair.action for pair in pairs.of(PairKind.OUTCOME)} == set(sights.PLACES)
+    assert len(pairs.of(PairKind.CONTROL, "noise")) == len(pairs.of(PairKind.CONTROL, "other-clip")) == 4
+    first = pairs.of(PairKind.OUTCOME)[0]
+    found = first_difference(decode(first.positive.path), decode(first.negative.path))
+    assert found == first.outcome_frame == sights.APPEARS

@@ -45,7 +45,7 @@ def test_a_model_is_the_same_each_time_and_leaves_the_random_state_alone() -> No
 
 def test_a_layer_without_room_is_refused() -> None:
     too_many = [Linear(3, feature, "z", 1.0) for feature in FEATURES]
-    with pytest.raises(ValueError, match="MLP 3 has 16 neurons, and the circuit asks for 34"):
+    with pytest.raises(ValueError, match="MLP 3 has 16 neurons, and the circuit asks for 36"):
         weights.build(too_many, {}, LABELS)
     with pytest.raises(ValueError, match="attention 2 has 12 heads, and the circuit asks for 13"):
         weights.build([Head(2, "tag_a", "lum", "a", 1.0)] * 13, {}, LABELS)

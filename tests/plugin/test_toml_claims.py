@@ -86,6 +86,27 @@ def test_logs_controls_and_quantifiers(on_models):
     assert [control["control"] for control in entry["controls"]] == ["same outcome: noise", "random weights"]
 
 
+def test_necessity_in_toml_is_necessity_in_python(on_models):
+    """Its controls of another donor are those of its own direction."""
+    (on_models.folder / "test_python.py").write_text(
+        "from circuit_claims import above, claim, mlp_out\n\n"
+        "@claim('python', 'Something.', source='ours', kind='means', scope='negative')\n"
+        "def test_python(circuit, judge):\n"
+        "    judge(circuit.recovery(mlp_out(1), direction='failure -> success'), above(-9.0),\n"
+        "          controls={'noise write': circuit.recovery(mlp_out(1), direction='noise into success')})\n"
+    )
+    rest = 'measure = "recovery"\nwith = { site = "mlp_out 1", direction = "failure -> success" }\n'
+    rest += "above = -9\ncontrols = ['noise write']"
+    write(on_models, ("toml", rest))
+    path = on_models.folder / "mine.claims.toml"
+    path.write_text(path.read_text().replace('kind = "reproduces"', 'kind = "means"\nscope = "negative"'))
+    on_models.run(*on_models.options())
+    python, toml = on_models.entry("python"), on_models.entry("toml")
+    for key in ("verdict", "sentence", "controls"):
+        assert python[key] == toml[key]
+    assert toml["controls"]
+
+
 def test_a_claim_of_any_part(on_models):
     rest = 'measure = "recovery"\nwith = { site = "{kind} 0" }\nabove = 9\n'
     rest += 'any = { kind = ["attn_out", "mlp_out"] }'
@@ -138,6 +159,15 @@ def test_a_claim_of_any_part(on_models):
         (
             'measure = "recovery"\nwith = { site = "mlp_out 4", metric = "cosines" }\nabove = 1',
             "metric is 'cosines'; did you mean \"cosine\"?",
+        ),
+        (
+            'measure = "recovery"\nwith = { site = "mlp_out 4", direction = "failure -> sucess" }\nabove = 1',
+            "direction is 'failure -> sucess'; did you mean \"failure -> success\"?",
+        ),
+        (
+            'measure = "recovery"\nwith = { site = "mlp_out 4", direction = "failure -> success" }\n'
+            "above = 1\ncontrols = ['other class']",
+            "'other class' has no counterpart for failure -> success; leave it out",
         ),
         ("above = = 1", "line 7: is not TOML"),
     ],

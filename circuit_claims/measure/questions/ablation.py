@@ -187,10 +187,20 @@ class AblationQuestions(Questions):
         }
 
     def _series(self, kind: str, name: str, by: str, what: str, clip: str) -> dict[str, Any]:
-        found = [one for one in self._ablated("blocks", by, clip).values() if one["margin"]]
+        n = self.facts.n_layers
+        layers = range(n)
+        if by == "mean":  # no claim judges it: of the layers that claims name alone, 4 to 10 of 12
+            layers = range(n // 3, max(n // 3 + 1, n - 1))
+            params = {"clip": clip, "layers": list(layers), **self._by(by)}
+            measured = self._assay.measured("ablation.each", "outcome", params)
+        else:
+            measured = self._ablated("blocks", by, clip)
+        found = [one for one in measured.values() if one["margin"]]
         by_layer = [
             [one["ablated"][f"{kind}_out.{layer}"][what] / one["margin"] - 1 for one in found]
-            for layer in range(self.facts.n_layers)
+            if layer in layers
+            else []
+            for layer in range(n)
         ]
         role = "claim" if by == "resample" and what == "margin" else "control"
         return {"name": name, "role": role, **band(by_layer)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.measure import controls
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.sample import Sample, combine
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 SUFFICIENCY = "success -> failure"
 """The paper's direction: the success clip is the donor, the failure clip the recipient (denoising)."""
-NECESSITY = "failure -> success"
-"""The other direction (noising)."""
+NECESSITY = controls.NECESSITY
+"""The other direction: failure is the donor, success the recipient (noising)."""
 PLACES = {
     "summary": "summary (the vector that the classifier multiplies)",
     "cls": "CLS token before the final norm",
@@ -183,6 +184,10 @@ class Questions:
         if kind not in self._randoms:
             self._randoms[kind] = tuple(self._random(kind, seed) for seed in SEEDS[:FIRST])
         return self._randoms[kind]
+
+    def foremost(self, family: Mapping[str, Sample]) -> Sample:
+        """The largest of several measurements, pair by pair: what a member that leads has to exceed."""
+        return combine(f"largest of {len(family)}", list(family.values()), max)
 
     def over_seeds(self, ask: Callable[..., Sample], *, beyond: str = "") -> Seeds:
         """Ask a question of random weights, for a control: of five seeds, or of twenty where these decide.

@@ -82,6 +82,10 @@ class TraceQuestions(Questions):
             {"trace": f"{control}, after block {layer}, relative to the streams' norms", "pairs": pairs},
         )
 
+    def bends(self) -> range:
+        """The layers that have a kink: two blocks go before each."""
+        return range(2, self.facts.n_layers)
+
     @absent_control_is_undefined
     def kink(self, layer: int, *, of: str = "cls", pairs: str = "outcome") -> Sample:
         """How much faster the relative delta grows in one block than in the block before it.

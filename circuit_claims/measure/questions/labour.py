@@ -9,7 +9,9 @@ from statistics import fmean
 from typing import Any, Literal
 
 from circuit_claims.clips.pairs import Pair
+from circuit_claims.measure.controls import REVERSED
 from circuit_claims.measure.questions.base import (
+    NECESSITY,
     PLACES,
     SUFFICIENCY,
     Questions,
@@ -22,6 +24,10 @@ from circuit_claims.models.sites import Site, attn_out, mlp_out
 
 CLAIMED = ("both", "gathered", "pattern", "values")
 """The joint patches that claims rest on: of controls, these alone are made."""
+NEEDED = ("attention", "MLPs", "both", "gathered")
+"""Those of the other direction, failure into success."""
+NEEDED_OF_CONTROLS = ("both", "gathered")
+"""Those of the controls of that direction."""
 SHOWN = ("attention", "MLPs", *CLAIMED, "CLS row", "patch rows", "own")
 """Those of the model under test; the others are in the figure."""
 TOLD = {
@@ -51,7 +57,7 @@ class LabourQuestions(Questions):
         """Projection at the summary when several writes of layers `first` to `last` are patched together.
 
         `route` is one of `measure.labour.ROUTES`: `both`, or `gathered`, what attention would write to CLS if
-        the patch tokens alone were the donor's.
+        the patch tokens alone were the donor's and had never read its CLS token.
         """
         found = self._labour(first, last, direction, pairs)
         measured = self._sample(
@@ -80,8 +86,8 @@ class LabourQuestions(Questions):
         """What the MLPs of `first` to `last` make, at CLS, of the donor's attention writes.
 
         `mediated` is the share of the delta that is lost when they are held at the recipient's writes;
-        `combined` how much more they make of all attention writes together than of each alone, summed
-        (`measure.labour`).
+        `combined` how much more they make of what all heads write together than of each factor alone, summed:
+        heads that write along one line are one factor (`measure.labour`).
         """
         found = self._labour(first, last, direction, pairs)
 
@@ -96,7 +102,7 @@ class LabourQuestions(Questions):
 
         words = {
             "mediated": "share of the delta that MLPs make of what attention writes",
-            "combined": "what MLPs make of all attention writes beyond each alone",
+            "combined": "what MLPs make of all heads' writes beyond each alone",
         }
         return self._sample(
             f"{words[part]}, layers {first} to {last}",
@@ -145,8 +151,13 @@ class LabourQuestions(Questions):
         return [self.recovery(make(layer), **how) for layer in layers for make in (attn_out, mlp_out)]
 
     def _labour(self, first: int, last: int, direction: str, pairs: str) -> dict[str, Any]:
-        routes = SHOWN if self._shows(direction, pairs) else CLAIMED
-        params = {"control": direction, "first": int(first), "last": int(last), "routes": list(routes)}
+        routes: tuple[str, ...] = SHOWN if self._shows(direction, pairs) else CLAIMED
+        if direction in REVERSED.values():
+            routes = NEEDED if direction == NECESSITY else NEEDED_OF_CONTROLS
+        params: dict[str, Any] = {"control": direction, "first": int(first), "last": int(last)}
+        params["routes"] = list(routes)
+        if direction == NECESSITY and pairs == "outcome" and not self._control:
+            params["vectors"] = True
         return self._assay.measured("labour.patches", pairs, params)
 
     def _shows(self, direction: str, pairs: str) -> bool:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
+from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.ablation import MARGIN, band, change, margin_of
-from circuit_claims.measure.questions.base import Questions
+from circuit_claims.measure.questions.held_out import HeldOutQuestions
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.sample import Sample
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
+OTHERS = ("moved in time", "top, clip mean", "top, another frame")
+"""Regions that are measured where they are asked for."""
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.6)
 """The points of the curve, as `measure/regions.py` measures them."""
 JITTER = (-2, 2)
@@ -24,7 +27,7 @@ JITTER = (-2, 2)
 READ = {"margin": MARGIN, "logit": "logit of the clip's own label, change relative to its margin"}
 
 
-class RegionQuestions(Questions):
+class RegionQuestions(HeldOutQuestions):
     """Parts of the clips, painted over; and what the window alone does."""
 
     def without_region(self, region: str, *, clip: str = "success", of: str = "margin") -> Sample:
@@ -38,12 +41,16 @@ class RegionQuestions(Questions):
                 `moved in time` (the top 10 % of the tokens, some tubelets later), `top, clip mean`,
                 `top, another frame` (other baselines than 0), `hotspot frames`, `frames around it`.
             clip: `success` or `failure`.
-            of: `margin` or `logit`.
+            of: `margin` or `logit`; or `outcome`, what is then left of the two clips' difference along the
+                held-out direction of the outcome, the same part of both clips painted over (the success
+                clip's `top 0.1`, `hotspot frames` and `frames around it` only).
 
         Returns:
-            A fraction of the clean margin for each pair: -1 loses all of it.
+            A fraction of the clean margin (or of the outcome) for each pair: -1 loses all of it.
         """
-        measured = self._assay.measured("regions.regions", "outcome", _regions_of(clip))
+        if of == "outcome":
+            return self._outcome_without(region)
+        measured = self._assay.measured("regions.regions", "outcome", _regions_of(clip, region))
 
         def changed(pair: Pair) -> float:
             return change(measured[pair.name], region, of)
@@ -55,7 +62,19 @@ class RegionQuestions(Questions):
             changed,
             {"ablated": f"{region}, {clip} clip", "readout": READ[of]},
         )
-        return replace(sample, figure=self._curve(measured, clip))
+        return replace(sample, figure=None if region in OTHERS else self._curve(measured, clip))
+
+    def _outcome_without(self, region: str) -> Sample:
+        found = self._assay.measured("regions.regions", "outcome", _regions_of("success"))
+        if any(region not in one["left"] for one in found.values()):
+            raise NotApplicable(f"{region!r} is not painted over in both clips, so the outcome is not read")
+        apart = {name: one["apart"] for name, one in found.items()}
+        lost = {
+            name: [whole - left for whole, left in zip(one["apart"], one["left"][region], strict=True)]
+            for name, one in found.items()
+        }
+        told = {"ablated": f"{region}, both clips, the same places"}
+        return self._along_others(f"change of the outcome without {region}", apart, lost, told)
 
     def _curve(self, measured: Mapping[str, Any], clip: str) -> dict[str, Any] | None:
         """Change of the margin against the share of the tokens, for tokens by attribution and by chance."""
@@ -120,9 +139,10 @@ class RegionQuestions(Questions):
                 yield self._assay.shifted(by)
 
 
-def _regions_of(clip: str) -> dict[str, Any]:
+def _regions_of(clip: str, region: str = "") -> dict[str, Any]:
     """The whole curve is measured on the success clip, the paper's table 2 on the failure clip."""
-    return {"clip": clip, "curve": clip == "success"}
+    others = {"others": True} if region in OTHERS else {}
+    return {"clip": clip, "curve": clip == "success" and not others, **others}
 
 
 def _other_window(here: Mapping[str, Any], there: Mapping[str, Any]) -> float:

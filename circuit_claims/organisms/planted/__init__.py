@@ -18,8 +18,27 @@ from types import MappingProxyType
 from typing import Any
 
 from circuit_claims.models.source import ModelError, ModelSource
-from circuit_claims.organisms.planted.amplifiers import amplified_nuisance, nothing, onset, paper_like
+from circuit_claims.organisms.planted.amplifiers import (
+    amplified_nuisance,
+    close_call,
+    nothing,
+    onset,
+    paper_like,
+)
 from circuit_claims.organisms.planted.circuit import LABELS, Evidence, Planted
+from circuit_claims.organisms.planted.gazers import by_place, gaze, gaze_everywhere, stares
+from circuit_claims.organisms.planted.near import (
+    barely_specific,
+    copies_one,
+    dip,
+    doubles_then_triples,
+    jump,
+    late_rise,
+    norm_driver,
+    norm_gatherer,
+    round_trip,
+    two_parcels,
+)
 from circuit_claims.organisms.planted.redundant import attn_driver, edition1, hydra, mlp_driver, redundant2
 from circuit_claims.organisms.planted.serial import attn_carries, broadcast, composes, eraser
 
@@ -35,6 +54,8 @@ __all__ = [
 ]
 
 PREFIX = "planted:"
+DRAWN_BY = ("scenes.py", "sights.py")
+"""The modules that draw clips."""
 
 PLANTED: Mapping[str, Planted] = MappingProxyType(
     {
@@ -54,6 +75,21 @@ PLANTED: Mapping[str, Planted] = MappingProxyType(
             *(onset(layer) for layer in (3, 5, 8)),
             nothing(),
             amplified_nuisance(),
+            jump(),
+            barely_specific(),
+            doubles_then_triples(),
+            late_rise(),
+            dip(),
+            close_call(),
+            norm_driver(),
+            norm_gatherer(),
+            round_trip(),
+            copies_one(),
+            two_parcels(),
+            gaze(),
+            gaze_everywhere(),
+            by_place(),
+            stares(),
         )
     }
 )
@@ -83,7 +119,11 @@ def planted_source(name: str) -> ModelSource:
 
 
 def write_pairs(folder: Path, circuit: Planted, seed: int = 0) -> Path:
-    """Draw the clips that a circuit is measured on, and return their manifest (see `scenes.py`)."""
+    """Draw the clips that a circuit is measured on, and return their manifest (`scenes.py`, `sights.py`)."""
+    if circuit.evidence is Evidence.OBJECT:
+        from circuit_claims.organisms.planted import sights
+
+        return sights.write_pairs(folder, seed)
     from circuit_claims.organisms.planted import scenes
 
     return scenes.write_pairs(folder, circuit.evidence, seed)
@@ -91,7 +131,8 @@ def write_pairs(folder: Path, circuit: Planted, seed: int = 0) -> Path:
 
 def scenes_hash() -> str:
     """Of the source that draws the clips: a change of it is another set."""
-    return hashlib.sha256((Path(__file__).parent / "scenes.py").read_bytes()).hexdigest()
+    here = Path(__file__).parent
+    return hashlib.sha256(b"".join((here / name).read_bytes() for name in DRAWN_BY)).hexdigest()
 
 
 @cache
@@ -99,6 +140,6 @@ def _code_hash() -> str:
     """Of the source that makes the weights: a change of any circuit is another model."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.name != "scenes.py":
+        if path.name not in DRAWN_BY:
             digest.update(f"{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()

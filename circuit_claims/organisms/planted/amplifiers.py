@@ -14,7 +14,29 @@ from circuit_claims.organisms.planted.parts import Head, Linear
 
 def paper_like() -> Planted:
     """The camera-ready's table as a true model: every block from 4 to 10 amplifies, MLPs a little more."""
-    attn, mlp = 0.85, 1.15
+    return _in_turns(
+        "paper-like",
+        0.85,
+        1.15,
+        "45.9 % for each attention, 53.5 % for each MLP, four times as much in every layer.",
+        # What attention amplifies it reads from CLS itself.
+        misses=("attention-gathers/means",),
+    )
+
+
+def close_call() -> Planted:
+    """As paper-like, and the MLPs' lead is one point."""
+    return _in_turns(
+        "close-call",
+        0.98,
+        1.02,
+        "49.5 % for each attention, 50.5 % for each MLP, a lead that does not matter.",
+        misses=("attention-gathers/means", "mlp-primary-driver/means"),
+    )
+
+
+def _in_turns(name: str, attn: float, mlp: float, known: str, misses: tuple[str, ...]) -> Planted:
+    """Attention and MLPs of layers 4 to 10 amplify in turns."""
     by_layer = (1 + attn) * (1 + mlp)
     once = OUTCOME / by_layer ** len(CLAIMED)
     shares = {
@@ -23,10 +45,9 @@ def paper_like() -> Planted:
         **{f"mlp_out.{layer}": {"o": OUTCOME * mlp / (1 + mlp)} for layer in CLAIMED},
     }
     return Planted(
-        name="paper-like",
-        summary="Attention 0 to 3 bring in a trace of fact B, and from layer 4 to 10 attention adds 0.85 "
-        "and the MLP 1.15 times the outcome so far: 45.9 % for each attention, 53.5 % for each MLP, four "
-        "times as much in every layer.",
+        name=name,
+        summary=f"Attention 0 to 3 bring in a trace of fact B, and from layer 4 to 10 attention adds {attn} "
+        f"and the MLP {mlp} times the outcome so far: {known}",
         evidence=Evidence.ONE,
         parts=(
             *labels_and_nuisance(),
@@ -40,6 +61,7 @@ def paper_like() -> Planted:
         patched=shares,
         lost=shares,
         onset=4,
+        misses=misses,
     )
 
 
@@ -66,6 +88,7 @@ def onset(layer: int) -> Planted:
         patched=shares,
         lost=shares,
         onset=layer,
+        misses=("signal-from-layer-0/means",) if layer == 5 else ("delta-onset-layer-5/means",),
     )
 
 
@@ -109,4 +132,10 @@ def amplified_nuisance() -> Planted:
         patched=shares,
         lost=shares,
         onset=None,
+        misses=(
+            "delta-amplification-5-11/means",
+            "outcome-relative-growth/means",
+            "mlp-primary-driver/means",
+            "joint-recovery/means",
+        ),
     )

@@ -33,6 +33,8 @@ class Evidence(StrEnum):
     """Success shows A and B, failure A only."""
     CONFOUNDED = "confounded"
     """As BOTH, and the nuisance colours differ too: by as much as in two clips with the same outcome."""
+    OBJECT = "object"
+    """A tracked object is bright in success and dark in failure, in one place or another (`sights.py`)."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Planted:
     """The first block that makes the delta larger than what movers copy; None where no block does."""
     start: Vector = field(default_factory=dict)
     """What the CLS token holds before the first layer."""
+    misses: tuple[str, ...] = ()
+    """Claims (`id/kind`) that come near to being true of it and are not: none of them may be supported."""
 
     @property
     def recovery(self) -> dict[str, float]:

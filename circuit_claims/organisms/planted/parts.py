@@ -29,6 +29,7 @@ FEATURES = (
     *("l0", "l1"),  # the two lamps, whose four states are the labels
     "n",  # nuisance: the colour of the bottom row
     "z",  # written by busy work, read by nothing
+    "tag_c",  # 1 at the tubelets of the middle of the picture
 )
 
 TOKEN_GRID = (8, 4, 4)
@@ -39,6 +40,7 @@ CELLS: Mapping[str, tuple[tuple[int, int], ...]] = {
     "tag_l0": ((0, 0),),
     "tag_l1": ((0, 3),),
     "tag_n": ((3, 0), (3, 1), (3, 2), (3, 3)),
+    "tag_c": ((1, 1), (1, 2), (2, 1), (2, 2)),
 }
 """Row and column of the squares that a tag marks."""
 TIMES: Mapping[str, range] = {
@@ -47,6 +49,7 @@ TIMES: Mapping[str, range] = {
     "tag_l0": range(8),
     "tag_l1": range(8),
     "tag_n": range(4, 8),
+    "tag_c": range(8),
 }
 """Tubelets in time that carry a tag: facts and nuisance are read from the second half of the window."""
 
@@ -69,10 +72,16 @@ class Head:
 
     layer: int
     at: str
+    """A tag; or any feature that is 1 where CLS is to look, and 0 elsewhere."""
     source: str
     target: str
     gain: float
     rest: str = "cls"
+    index: int | None = None
+    """Which head of the layer it is; None for the first that is free."""
+    glance: float = 1.0
+    """How much harder than usual CLS looks at `at`: below a half it looks at `rest`, and among the other
+    tokens a little more at those."""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def redundant2(overshoot: float = 0.0, eraser: int = 3) -> Planted:
             "mlp_out.11": {"o": -excess},
         },
         onset=10,
+        misses=("no-single-100/means", "delta-amplification-5-11/means"),
     )
 
 

@@ -35,6 +35,10 @@ def composes(layer: int) -> Planted:
         patched={"attn_out.0": A, "attn_out.1": B, gate: {"o": OUTCOME}},
         lost={"attn_out.0": {**A, "o": OUTCOME}, "attn_out.1": {**B, "o": OUTCOME}, gate: {"o": OUTCOME}},
         onset=layer,
+        misses={
+            3: ("mlp-composes/means",),  # one layer before those of the claim
+            9: ("delta-amplification-5-11/means", "delta-onset-layer-5/means"),  # in one step
+        }.get(layer, ()),
     )
 
 
@@ -47,6 +51,7 @@ def broadcast() -> Planted:
         summary="As composes-5, and attention 6 copies the outcome from CLS to every patch token: a mean "
         "over tokens credits attention 6 with nearly all, the readout with nothing.",
         parts=(*circuit.parts, Head(6, "tag_l0", "o", "o", 1.0, rest="cls")),
+        misses=("attention-gathers/means",),
     )
 
 
@@ -69,6 +74,11 @@ def attn_carries(layer: int) -> Planted:
         patched={"attn_out.0": B, f"attn_out.{layer}": {"o": OUTCOME}},
         lost={"attn_out.0": B, f"attn_out.{layer}": {"o": OUTCOME}},
         onset=layer,
+        misses=(
+            ("attn-partial-45-65/means", "joint-recovery/means")  # all of it, and one alone
+            if layer == 5
+            else ("delta-amplification-5-11/means", "delta-onset-layer-5/means")
+        ),
     )
 
 

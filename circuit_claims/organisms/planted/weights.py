@@ -109,9 +109,11 @@ def _attention(layer: int, attention: Any, heads: list[Head]) -> None:
     d_head = D_MODEL // HEADS
     by_tag = math.sqrt(2 * LOOK * math.sqrt(d_head))
     by_rest = math.sqrt(LOOK * math.sqrt(d_head))
-    for head, first in zip(heads, range(0, D_MODEL, d_head), strict=False):
+    free = iter(sorted(set(range(HEADS)) - {head.index for head in heads}))
+    for head in heads:
+        first = d_head * (next(free) if head.index is None else head.index)
         attention.q_proj.weight[first] = by_tag * _u("cls")
-        attention.k_proj.weight[first] = by_tag * _u(head.at)
+        attention.k_proj.weight[first] = head.glance * by_tag * _u(head.at)
         attention.q_proj.bias[first + 1] = by_rest
         attention.k_proj.weight[first + 1] = by_rest * _u(head.rest)
         attention.v_proj.weight[first] = _u(head.source)
