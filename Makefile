@@ -53,7 +53,7 @@ lint: $(STAMP) ## ruff (with its fixes) and mypy
 	$(BIN)/ruff format .
 	$(BIN)/mypy
 
-calibration: $(STAMP) ## simulate every rule of the judge and write docs/calibration.md (20 minutes; starts where it stopped)
+calibration: $(STAMP) ## simulate every rule of the judge and write docs/calibration.md (20 minutes of a core; starts where it stopped)
 	$(BIN)/python -m tools.calibration $(ARGS)
 	$(BIN)/python docs/pictures/draw.py
 
