@@ -53,8 +53,9 @@ lint: $(STAMP) ## ruff (with its fixes) and mypy
 	$(BIN)/ruff format .
 	$(BIN)/mypy
 
-calibration: $(STAMP) ## simulate every statistical rule and write docs/calibration.md
-	$(BIN)/python -m circuit_claims.judge.calibration
+calibration: $(STAMP) ## simulate every rule of the judge and write docs/calibration.md (20 minutes of a core; starts where it stopped)
+	$(BIN)/python -m tools.calibration $(ARGS)
+	$(BIN)/python docs/pictures/draw.py
 
 TRUTH_PAIRS := --circuit-pair '*-[1-8]' --circuit-pair '*-[1-8]-noise' --circuit-pair '*-[1-8]-other-clip' --circuit-pair '*-other'
 TRUTH := $(shell sed -n '/planted:xor-/d; s/^model = "\(planted:[^"]*\)"/--circuit-model \1/p' claims/recorded/planted-*.toml)

@@ -286,6 +286,7 @@ def test_a_picture_of_another_verdict_is_refused(drawing: types.ModuleType) -> N
 
 def test_every_verdict_metric_and_control_has_its_picture(drawing: types.ModuleType) -> None:
     pages = {kind: (DOCS / f"{kind}s.md").read_text() for kind in ("verdict", "metric", "control")}
+    pages["calibration"] = (DOCS / "calibration.md").read_text()
     shown = {kind: [name for _, name in SHOWN.findall(text)] for kind, text in pages.items()}
     assert sorted(name for names in shown.values() for name in names) == sorted(
         path.stem for path in PICTURES.glob("*.svg")

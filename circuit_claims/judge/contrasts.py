@@ -9,6 +9,8 @@ own (random weights: `seeds.py`; families: `family.py`).
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,30 +58,21 @@ def two_sample_contrast(
     actions. With fewer, with none in common, or where a clip is shared across actions, all pairs are compared
     as two plain samples (wider, and no longer free of differences between actions; the method says so).
     """
-    one = _labelled(claim, claim_groups, claim_clusters, "claim")
-    two = _labelled(control, control_groups, control_clusters, "control")
-    units = units_of([*(value.clips for value in one), *(value.clips for value in two)])
-    ours, theirs = units[: len(one)], units[len(one) :]
-    there = {value.action for value in two}
-    common = [action for action in dict.fromkeys(value.action for value in one) if action in there]
-    cells = [_cell(one, two, ours, theirs, {action}) for action in common]
-    single = any(min(cell.claim.n, cell.control.n) < 2 for cell in cells)
-    spanning = sum(len(cell.units) for cell in cells) > len({unit for cell in cells for unit in cell.units})
-    if single and len(cells) >= 3 and not spanning:
-        found = interval([cell.difference for cell in cells], level=level)
-        return replace(found, method=f"{found.method}, differences of {len(cells)} actions")
-    if single or spanning or not cells:
-        cells = [_cell(one, two, ours, theirs, set(common) or None)]
-    return _welch(cells, level, matched=bool(common) or claim_groups is None or control_groups is None)
+    one, two = finite(claim), finite(control)
+    ours = _labels(len(one), claim_groups, claim_clusters, "claim")
+    theirs = _labels(len(two), control_groups, control_clusters, "control")
+    layout = _layout(ours, theirs)
+    if layout.by_action:
+        differences = [cell.filled(one, two).difference for cell in layout.by_action]
+        found = interval(differences, level=level)
+        return replace(found, method=f"{found.method}, differences of {len(differences)} actions")
+    cells = [cell.filled(one, two) for cell in layout.cells]
+    matched = layout.common or claim_groups is None or control_groups is None
+    return _welch(cells, level, matched=matched)
 
 
-@dataclass(frozen=True)
-class _Value:
-    """One pair's number, with its action and what it shares with others."""
-
-    value: float
-    action: object
-    clips: Hashable
+Label: TypeAlias = tuple[Hashable, Hashable]
+"""Of a pair: its action and its clips."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +82,15 @@ class _Side:
     totals: NDArray[np.float64]
     counts: NDArray[np.float64]
 
-    @property
+    @cached_property
     def n(self) -> int:
         return int(np.count_nonzero(self.counts))
 
-    @property
+    @cached_property
     def pairs(self) -> float:
         return float(self.counts.sum())
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Over pairs; a constant sample returns its constant exactly."""
         there = self.counts > 0
@@ -148,40 +141,92 @@ class _Cell:
         return Moments(se, df, unbiased * third)
 
 
-def _labelled(values: Sequence[float], groups: Labels, clusters: Labels, side: str) -> list[_Value]:
+@dataclass(frozen=True)
+class _Places:
+    """Which pairs of one side are in a cell, and where each of them adds."""
+
+    chosen: NDArray[np.int64]
+    index: NDArray[np.int64]
+    counts: NDArray[np.float64]
+
+    def filled(self, values: NDArray[np.float64]) -> _Side:
+        totals = np.bincount(self.index, weights=values[self.chosen], minlength=len(self.counts))
+        return _Side(totals.astype(np.float64), self.counts)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A cell without its numbers."""
+
+    claim: _Places
+    control: _Places
+    units: tuple[int, ...]
+
+    @property
+    def single(self) -> bool:
+        return any(np.count_nonzero(side.counts) < 2 for side in (self.claim, self.control))
+
+    def filled(self, claim: NDArray[np.float64], control: NDArray[np.float64]) -> _Cell:
+        return _Cell(self.claim.filled(claim), self.control.filled(control), self.units)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How the pairs of both sides fall into cells."""
+
+    cells: tuple[_Plan, ...]
+    by_action: tuple[_Plan, ...]
+    """Where the differences of the actions' means are what is judged."""
+    common: bool
+    """Whether the sides have an action in common."""
+
+
+def _labels(count: int, groups: Labels, clusters: Labels, side: str) -> tuple[Label, ...]:
     """The pairs of one side; without clips, each is a unit that nothing on the other side is."""
-    array = finite(values)
-    actions = list(groups) if groups is not None else [None] * len(array)
-    clips = list(clusters) if clusters is not None else [f"\0{side} {i}" for i in range(len(array))]
-    if not len(actions) == len(clips) == len(array):
-        raise ValueError(f"{len(array)} values need as many groups and clusters")
-    return [_Value(float(v), action, c) for v, action, c in zip(array, actions, clips, strict=True)]
+    actions = list(groups) if groups is not None else [None] * count
+    clips = list(clusters) if clusters is not None else [f"\0{side} {i}" for i in range(count)]
+    if not len(actions) == len(clips) == count:
+        raise ValueError(f"{count} values need as many groups and clusters")
+    return tuple(zip(actions, clips, strict=True))
 
 
-def _cell(
-    one: Sequence[_Value],
-    two: Sequence[_Value],
+@lru_cache(maxsize=64)  # of the same few pair sets, as `units_of`
+def _layout(one: tuple[Label, ...], two: tuple[Label, ...]) -> _Layout:
+    units = units_of([clips for _, clips in (*one, *two)])
+    ours, theirs = units[: len(one)], units[len(one) :]
+    there = {action for action, _ in two}
+    common = [action for action in dict.fromkeys(action for action, _ in one) if action in there]
+    cells = tuple(_plan(one, two, ours, theirs, {action}) for action in common)
+    single = any(cell.single for cell in cells)
+    spanning = sum(len(cell.units) for cell in cells) > len({unit for cell in cells for unit in cell.units})
+    if single and len(cells) >= 3 and not spanning:
+        return _Layout((), cells, True)
+    if single or spanning or not cells:
+        cells = (_plan(one, two, ours, theirs, set(common) or None),)
+    return _Layout(cells, (), bool(common))
+
+
+def _plan(
+    one: Sequence[Label],
+    two: Sequence[Label],
     ours: Sequence[int],
     theirs: Sequence[int],
-    actions: set[object] | None,
-) -> _Cell:
+    actions: set[Hashable] | None,
+) -> _Plan:
     """The pairs of some actions (None: of all) as one cell."""
-    sides = []
     chosen = [
-        [
-            (v.value, unit)
-            for v, unit in zip(side, units, strict=True)
-            if actions is None or v.action in actions
-        ]
-        for side, units in ((one, ours), (two, theirs))
+        [at for at, (action, _) in enumerate(side) if actions is None or action in actions]
+        for side in (one, two)
     ]
-    there = sorted({unit for side in chosen for _, unit in side})
-    for side in chosen:
-        index = [there.index(unit) for _, unit in side]
-        totals = np.bincount(index, weights=[value for value, _ in side], minlength=len(there))
-        counts = np.bincount(index, minlength=len(there))
-        sides.append(_Side(totals.astype(np.float64), counts.astype(np.float64)))
-    return _Cell(sides[0], sides[1], tuple(there))
+    there = sorted({units[at] for units, some in zip((ours, theirs), chosen, strict=True) for at in some})
+    place = {unit: at for at, unit in enumerate(there)}
+    sides = []
+    for units, some in zip((ours, theirs), chosen, strict=True):
+        index = np.array([place[units[at]] for at in some], dtype=np.int64)
+        counts = np.bincount(index, minlength=len(there)).astype(np.float64)
+        counts.flags.writeable = False  # it is shared between all that ask of these pairs
+        sides.append(_Places(np.array(some, dtype=np.int64), index, counts))
+    return _Plan(sides[0], sides[1], tuple(there))
 
 
 def _welch(cells: Sequence[_Cell], level: float, *, matched: bool) -> Interval:

@@ -72,13 +72,14 @@ def beside(evidence: Evidence, control: Control, kind: str, level: float, contro
         return Contrast(control.name, None, UNDECIDED, f"{control.name} ({control.undefined})")
     sense, margin = SENSES.get(kind, float), evidence.margin
     found, seeds = contrast(evidence, control, level, sense)
-    holm = 1 - (1 - level) / controls
-    strict, strict_seeds = (found, seeds) if controls == 1 else contrast(evidence, control, holm, sense)
     p = _family_p(evidence, control, sense, margin) if control.design is Design.FAMILY else None
     numbers = f"difference {found.estimate:.3g} [{found.low:.3g}, {found.high:.3g}]"
     numbers += "" if p is None else f", p = {p:.2g} among {len(control.rows) + 1}"
     if found.low > margin and (p is None or p <= 1 - level):
         return Contrast(control.name, found, EXCEEDED, f"{control.name} ({numbers})", p)
+    strict, strict_seeds = found, seeds
+    if controls > 1 and found.estimate < margin:  # where it is not, no interval about it lies below
+        strict, strict_seeds = contrast(evidence, control, 1 - (1 - level) / controls, sense)
     if strict.high < margin:
         moved = jitters(evidence, margin)
         if strict.high < 0 or not moved:

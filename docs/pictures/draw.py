@@ -1,11 +1,13 @@
-"""The pictures of the pages on verdicts, metrics and controls, drawn from synthetic numbers.
+"""The pictures of the pages on verdicts, metrics, controls and calibration, drawn from synthetic numbers.
 
     python docs/pictures/draw.py [FOLDER]       (`make pictures` draws into docs/pictures/)
 
 No picture states what the package does not do: a verdict is the judge's own on the numbers that are shown,
-with the judge's own sentence under it, and a metric's value is computed by the metric.
+with the judge's own sentence under it, a metric's value is computed by the metric, and the rates are those of
+docs/calibration.csv.
 """
 
+import csv
 import math
 import random
 import sys
@@ -22,6 +24,7 @@ from matplotlib.patches import Arc, Circle, Polygon, Rectangle
 from circuit_claims.judge.artifacts import identity_patch
 from circuit_claims.judge.claim import Claim, Control, Design, Evidence, Kind, Outcome, Scope, Verdict
 from circuit_claims.judge.expectation import above
+from circuit_claims.judge.gate import EXCEEDED, NOT_EXCEEDED, UNDECIDED, contrasts
 from circuit_claims.judge.verdict import decide
 from circuit_claims.measure.recovery import METRICS, Norms
 from circuit_claims.report.plain import MARKS
@@ -59,6 +62,7 @@ MEASURED: dict[tuple[Outcome, str], Evidence] = {
     (Outcome.INCONCLUSIVE, "too few pairs"): _evidence(
         (0.78,), Control("the same outcome", Design.PAIRED, ((0.2,),))
     ),
+    (Outcome.INCONCLUSIVE, "few pairs"): _evidence((0.78, 0.62, 0.41)),
     (Outcome.ARTIFACT, "method"): _evidence((1.0,) * 8, artifact=identity_patch([1.0, 1.0, 1.0])),
 }
 """What is shown for each verdict and reason; `decide` has to say the same."""
@@ -71,21 +75,22 @@ WITHOUT_A_NUMBER = {
 """Rows of a claim of which something was not measured."""
 
 
-def judged(evidence: Evidence) -> Verdict:
+def judged(evidence: Evidence, kind: Kind = Kind.MEANS) -> Verdict:
     """What the judge says of a claim that more than half is recovered."""
-    asked = Claim("mlp-recovers-half", "", "", Kind.MEANS, Scope.TRAINED)
+    asked = Claim("mlp-recovers-half", "", "", kind, Scope.TRAINED)
     return decide(asked, evidence, above(BOUND))
 
 
 def _verdict(outcome: Outcome, reason: str, evidence: Evidence) -> Figure:
-    said = judged(evidence)
+    few = reason == "few pairs"  # of a published number only
+    said = judged(evidence, Kind.REPRODUCES if few else Kind.MEANS)
     if (said.outcome, said.reason) != (outcome, reason):
         raise AssertionError(f"the picture of {outcome} ({reason}) shows {said.outcome} ({said.reason})")
     names = ["control", "claim"] if evidence.controls else ["claim"]
     made, axes = _rows(1.7 + 0.3 * len(names), names)
     top = len(evidence.controls)
     _dots(axes, evidence.values, top, CLAIM, "o")
-    if said.low is not None and said.high is not None:
+    if said.low is not None and said.high is not None and not few:
         axes.hlines(top, said.low, said.high, color=CLAIM, lw=5, alpha=0.45)
     axes.scatter([said.estimate], [top], s=60, color=CLAIM, zorder=4)
     for control in evidence.controls:
@@ -133,6 +138,108 @@ def _say(made: Figure, outcome: Outcome, reason: str, sentence: str) -> None:
     made.suptitle(title, x=0.01, ha="left", color=INK, fontsize=11)
     if sentence:
         made.supxlabel(fill(sentence, 100), x=0.01, ha="left", color=INK, fontsize=8)
+
+
+# The rule -----------------------------------------------------------------------------------------------
+
+MARGIN = 0.05
+RULE: tuple[tuple[float, float, str], ...] = (
+    (0.12, 0.6, EXCEEDED),
+    (0.08, 0.25, EXCEEDED),
+    (0.08, 1.0, UNDECIDED),
+    (0.02, 1.0, UNDECIDED),
+    (0.02, 0.25, NOT_EXCEEDED),
+    (-0.06, 0.6, NOT_EXCEEDED),
+)
+"""By row: the mean difference from the control, its spread, and what the judge has to say."""
+WORDS = {
+    EXCEEDED: ("exceeds", ASSERTED),
+    NOT_EXCEEDED: ("no more", OTHER),
+    UNDECIDED: ("undecided", FAINT),
+}
+
+
+def _rule() -> Figure:
+    """Differences from a control, against the margin."""
+    made = Figure(figsize=(6.4, 2.9), layout="constrained", facecolor=PAPER)
+    axes = made.subplots()
+    axes.set_facecolor(PAPER)
+    axes.set_xlim(-0.2, 0.25)
+    axes.set_ylim(-0.7, len(RULE) - 0.1)
+    axes.axvspan(MARGIN, 0.25, color=ASSERTED, alpha=0.1, lw=0)
+    axes.axvspan(-0.2, MARGIN, color=OTHER, alpha=0.07, lw=0)
+    axes.axvline(MARGIN, color=INK, lw=1.2)
+    axes.axvline(0, color=FAINT, lw=0.8, ls=":")
+    axes.text(MARGIN, len(RULE) - 0.35, " margin m", color=INK, fontsize=9, va="center")
+    for row, (mean, spread, expected) in enumerate(reversed(RULE)):
+        claim = tuple(mean + spread * apart for apart in SPREAD)
+        seen = contrasts(
+            _evidence(claim, Control("c", Design.PAIRED, ((0.0,) * len(claim),))), "above", 0.95
+        )[0]
+        if seen.standing != expected or seen.found is None:
+            raise AssertionError(f"the picture of {expected} shows {seen.words}, {seen.standing}")
+        word, colour = WORDS[seen.standing]
+        axes.hlines(row, seen.found.low, seen.found.high, color=colour, lw=5, alpha=0.6)
+        axes.scatter([seen.found.estimate], [row], s=45, color=colour, zorder=4)
+        axes.text(0.245, row, word, color=INK, fontsize=9, ha="right", va="center")
+    axes.set_yticks([])
+    axes.set_xticks([-0.1, 0, MARGIN, 0.1, 0.2], ["-10", "0", "5", "10", "20"])
+    axes.set_xlabel("claim minus control, in points, with its 95 % interval", color=INK, fontsize=9)
+    axes.tick_params(colors=INK, labelsize=9, length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return made
+
+
+# Calibration --------------------------------------------------------------------------------------------
+
+RATES = Path(__file__).parents[1] / "calibration.csv"
+SHOWN = {"0.4": "true difference 0.02", "1": "exactly the margin, 0.05", "1.6": "true difference 0.08"}
+
+
+def _rates() -> Figure:
+    """What the judge says as pairs are added, for three truths, with one control and with four."""
+    with RATES.open(encoding="utf-8") as file:
+        cells = [cell for cell in csv.DictReader(file) if cell["rule"] == "paired contrast"]
+    made = Figure(figsize=(6.4, 3.9), layout="constrained", facecolor=PAPER)
+    grid = made.subplots(2, 3, sharex=True, sharey=True)
+    for line, controls in zip(grid, ("1", "4"), strict=True):
+        for axes, (truth, title) in zip(line, SHOWN.items(), strict=True):
+            row = [
+                cell
+                for cell in cells
+                if (cell["world"], cell["controls"], cell["truth"]) == ("normal", controls, truth)
+            ]
+            pairs = [int(cell["n"]) for cell in row]
+            parts = [
+                [int(cell[outcome]) / int(cell["runs"]) for cell in row]
+                for outcome in ("supported", "undecided", "refuted")
+            ]
+            axes.set_facecolor(PAPER)
+            axes.stackplot(pairs, parts, colors=(CLAIM, "#dedad2", OTHER), alpha=0.85, lw=0)
+            axes.axhline(0.05, color=INK, lw=0.8, ls="--")
+            axes.set_xscale("log", base=2)
+            axes.set(xlim=(pairs[0], pairs[-1]), ylim=(0, 1))
+            axes.set_xticks(pairs, [str(n) for n in pairs])
+            axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+            axes.tick_params(colors=INK, labelsize=7, length=2)
+            axes.minorticks_off()
+            for spine in axes.spines.values():
+                spine.set_visible(False)
+            if controls == "1":
+                axes.set_title(title, fontsize=9, color=INK)
+            else:
+                axes.set_xlabel("pairs", fontsize=8, color=INK)
+        _named(line[0], "5 %", 0.06, 0.1, INK)
+        line[0].set_ylabel("one control" if controls == "1" else "four controls", fontsize=9, color=INK)
+        _named(line[0], "refuted", 0.62, 0.7, PAPER)
+        _named(line[1], "undecided", 0.5, 0.5, INK)
+        _named(line[2], "supported", 0.77, 0.3, PAPER)
+    return made
+
+
+def _named(axes: Axes, word: str, x: float, y: float, colour: str) -> None:
+    axes.text(x, y, word, transform=axes.transAxes, color=colour, fontsize=8, ha="center", va="center")
 
 
 # Metrics ------------------------------------------------------------------------------------------------
@@ -335,6 +442,8 @@ def pictures() -> Iterator[tuple[str, Figure]]:
         yield word("verdict", outcome, reason), _verdict(outcome, reason, evidence)
     for outcome in WITHOUT_A_NUMBER:
         yield word("verdict", outcome), _without(outcome)
+    yield word("verdict", "rule"), _rule()
+    yield word("calibration", "margin"), _rates()
     for metric in METRICS:
         yield word("metric", metric), _metric(metric)
     for control in LANES:
