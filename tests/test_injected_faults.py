@@ -200,11 +200,6 @@ FAULTS = {
         ("(layer, head): share for head, share", "(layer, head): abs(share) for head, share"),
         named=SIGN,
     ),
-    "a sign dropped in the composition": fault(
-        "measure/labour.py",
-        ("(projection(norms) for norms in shares)", "(abs(projection(norms)) for norms in shares)"),
-        named=SIGN,
-    ),
     # Heads.
     "the slice of the head before in a head's patch": fault(
         "measure/heads.py", ("@ of.output[head]", "@ of.output[head - 1]"), named=HEAD, also=f"{DONOR} {SIGN}"

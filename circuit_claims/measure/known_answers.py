@@ -79,9 +79,9 @@ def _roles(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
     """Patches of the transplant with the clips of a control: recoveries by metric, for each way to patch.
 
     `write`, `joint`, `values` (a joint patch of what is read), `patched` (as a head) and `screened` are of
-    the transplanted head; `alone` is its projection in a composition, `first order` by a screen. `other
-    heads` is the largest norm ratio, `other first order` the largest recovery, of any other head; None where
-    there is none. A patch that is known to move something and is measured to move nothing has recovered 0.
+    the transplanted head, `first order` of it by a screen. `other heads` is the largest norm ratio, `other
+    first order` the largest recovery, of any other head; None where there is none. A patch that is known to
+    move something and is measured to move nothing has recovered 0.
     """
     direction = params["control"]
     try:
@@ -104,7 +104,6 @@ def _roles(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
         "write": {metric: values[0] if values else 0.0 for metric, values in asked.items()},
         "joint": _by_metric(joint["routes"]["attention"]),
         "values": _by_metric(joint["routes"]["values"]),
-        "alone": joint["run"]["alone"][0] if joint["run"] else 0.0,
     }
     return found | _of_heads(on, pair, direction, known) if params["heads"] else found
 

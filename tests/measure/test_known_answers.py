@@ -147,6 +147,8 @@ SIZES = {
     "failure -> success": 0.5,
     "noise write": 2.0,
     "third video": 6.0,
+    "noise into success": 0.5,
+    "third into success": 2.5,
     "other class": 16.0,
     "shuffled frames": 2.0,
     "reversed frames": 2.0,

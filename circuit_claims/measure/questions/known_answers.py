@@ -16,7 +16,6 @@ TOLD = {
     "write": "a write",
     "joint": "a joint patch",
     "values": "a joint patch of what attention reads",
-    "alone": "one attention in a composition",
     "patched": "a head",
     "screened": "a screened head",
     "first order": "a head, to first order",
@@ -43,7 +42,7 @@ class KnownAnswerQuestions(Questions):
     def known_sign(self, of: str, metric: str = "projection", *, direction: str = SUFFICIENCY) -> Sample:
         """Whether a patch of the transplanted head is read as moving towards the donor: 1, or away: -1.
 
-        `of` as for `known_size`, or `alone` (its part in a composition) or `first order` (of a screen).
+        `of` as for `known_size`, or `first order` (of a screen).
         """
 
         def sign(one: dict[str, Any]) -> float:
