@@ -146,8 +146,8 @@ def by_pair(
     differences from them stay as they are.
 
     Raises:
-        MeasurementError: the claim does not assert a single bound, or contrasts with pairs of others,
-            which have no such threshold.
+        MeasurementError: the claim does not assert a single bound, is of yes-or-no values, or contrasts
+            with pairs of others, which have no such threshold.
     """
     from circuit_claims.judge.expectation import above, below
     from circuit_claims.measure.errors import MeasurementError
@@ -158,6 +158,10 @@ def by_pair(
         raise MeasurementError(
             f"{stated}asserts {expectation.words}: they can stand for `above` and `below` only; "
             "leave them out"
+        )
+    if measured.unit == "bool":
+        raise MeasurementError(
+            f"{stated}is of yes-or-no values, which have one threshold, a share: leave them out"
         )
     there = {name: control for name, control in controls.items() if not control.undefined}
     apart = [name for name, control in there.items() if control.design is Design.UNPAIRED]

@@ -9,6 +9,7 @@ from circuit_claims.judge.claim import Design, Outcome
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.verdict import FEW_PAIRS
 from circuit_claims.judging import Judge
+from circuit_claims.measure.errors import MeasurementError
 from circuit_claims.measure.sample import Sample
 from circuit_claims.measure.seeds import FIRST, MOST, Seeds
 
@@ -141,3 +142,8 @@ def test_one_judgement_a_test():
     judge(sample(ONE_TO_FIVE), above(0.0))
     with pytest.raises(RuntimeError, match="judges twice"):
         judge(sample(ONE_TO_FIVE), above(0.0))
+
+
+def test_yes_or_no_has_no_threshold_by_pair():
+    with pytest.raises(MeasurementError, match="yes-or-no values"):
+        judged(sample([1, 1, 0, 1, 1], unit="bool"), thresholds={"a": 0.25})
