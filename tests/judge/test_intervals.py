@@ -167,7 +167,8 @@ def test_scaling_and_shifting_the_values_does_so_to_the_interval(
 @given(samples)
 def test_the_sign_of_the_values_is_a_convention(values: list[float]) -> None:
     one, two = interval(values), interval([-value for value in values])
-    assert close(two, -one.high, -one.low, 1e-9 * (1 + one.high - one.low))
+    # A cube root near zero keeps a third of the digits.
+    assert close(two, -one.high, -one.low, 1e-4 * (one.high - one.low) + 1e-9)
 
 
 @given(samples, st.randoms(use_true_random=False))

@@ -140,7 +140,7 @@ def taken_away(name: str) -> Any:
     [
         # What is lost without MLP 5, without all MLPs, without what attention gathers; and the conjunction.
         ("composes-5", 0.995, 0.995, 0.0, -0.995),
-        ("redundant2", 0.0, 0.995, 0.0, -1.99),
+        ("redundant2", 0.0, 0.995, 0.0, -0.995),
         ("hydra", 0.0, 0.995, 0.0, -0.995),
         ("attn-carries-5", 0.0, 0.0, 0.9975, 0.0),
         ("onset-3", 0.5, 1 - 2**-7, 0.0, 0.0),

@@ -1,7 +1,7 @@
 """A situation of the study, and how often the judge decides in it."""
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -138,7 +138,7 @@ def without_words() -> Iterator[None]:
     """Leave out effect sizes and numbers of pairs wanted: most of the time, and none of the outcome."""
     sizes, needed = effects.sizes, effects.pairs_needed
 
-    def no_sizes(_: Sequence[float]) -> dict[str, Any]:
+    def no_sizes(*_: object) -> dict[str, Any]:
         return {}
 
     def no_number(*_: object) -> None:

@@ -87,7 +87,7 @@ TEXTURED = ((0, 1), (1, 0), (1, 2), (1, 3), (2, 0), (2, 1), (2, 3))
 """Squares with a texture that differs from clip to clip."""
 ORDERED = Stage(
     cells={
-        **CELLS,
+        **{tag: CELLS[tag] for tag in ("tag_a", "tag_b", "tag_l0", "tag_l1", "tag_n")},
         "tag_a_then": CELLS["tag_a"],
         "tag_b_then": CELLS["tag_b"],
         "tag_l2": ((0, 2),),
