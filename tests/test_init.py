@@ -68,7 +68,7 @@ def test_the_example_is_judged(tmp_path):
     assert main(["init", str(tmp_path), "--example"]) == 0
     done = run_pytest(tmp_path)
     assert done.returncode == 11, done.stdout + done.stderr
-    assert "exit status 11: 1 claim left undecided. 1 independent pair decides nothing" in done.stdout
+    assert "exit status 11: 1 claim left undecided. 1 pair decides nothing" in done.stdout
     assert (tmp_path / "reports" / "latest.json").exists()
 
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.organisms.encode import encode
-from circuit_claims.organisms.planted.circuit import LABELS
 from circuit_claims.organisms.planted.parts import BRIGHT, CELLS, CONTRAST, Head
 from circuit_claims.organisms.planted.sights import APPEARS, FRAMES, GREY, SIZE, TILE, _paint
 from circuit_claims.organisms.planted.weights import build
@@ -33,7 +32,7 @@ def apart_model() -> Any:
         Head(layer, "lum", "lum", "l0", 1.0 / BRIGHT, index=8, glance=2.0 / BRIGHT)
         for layer in (9, 10)
     )
-    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {"l0": -0.5, "l1": -0.5}, LABELS)
+    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {"l0": -0.5, "l1": -0.5})
 
 
 def write_apart_pairs(folder: Path, each: int = 6) -> Path:
