@@ -44,4 +44,14 @@ def test_claims_on_what_can_be_taken_away_are_supported_where_they_are_true(tmp_
     asked = ("topk-ablation-negligible/means", "circuit-separation/means")
     words = [word for key in asked for word in ("--circuit-claim", key)]
     found = judged(model, manifest, tmp_path, str(ROOT / "claims/test_8_ablation.py"), *words)
-    assert found == dict.fromkeys(asked, "supported")
+    # Another clip moves the margin as little as the outcome does: in that, the outcome is not set apart.
+    assert found == dict(zip(asked, ("supported", "refuted"), strict=True))
+    report = json.loads((tmp_path / "reports" / "latest.json").read_text())
+    (apart,) = [entry for entry in report["claims"] if entry["key"] == asked[1]]
+    parts = {part["part"]: (part["verdict"], part["reason"]) for part in apart["parts"]}
+    supported = ("supported", "")
+    assert parts == {
+        "by=direction": supported,
+        "by=margin": ("refuted", "specificity"),
+        "by=ablation": supported,
+    }
