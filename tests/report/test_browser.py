@@ -111,7 +111,7 @@ def test_the_first_key_leads_to_the_verdicts(chromium, page_file):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the verdicts"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#results")
+    page.wait_for_url("**#results")
     page.context.close()
 
 
