@@ -101,7 +101,7 @@ what-ci-catches: $(STAMP) ## changes of the embedded model against its record: d
 machines: $(STAMP) ## tests and claims as other processors compute them: docs/machines.md (two hours; starts where it stopped)
 	$(BIN)/python benchmarks/machines.py build/machines docs/machines.md $(ARGS)
 
-machines-short: $(STAMP) ## the full claims and the marked tests, held to AVX2 and to SSE (under 8 minutes)
+machines-short: $(STAMP) ## the full claims and the marked tests, held to AVX2 and to SSE (under 10 minutes)
 	$(BIN)/python benchmarks/machines.py build/machines --short $(ARGS)
 
 sample: $(STAMP) ## judge three models and write reports/sample/ and its picture (5 to 15 minutes)
