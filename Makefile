@@ -71,6 +71,7 @@ truth-table: $(STAMP) ## judge the models with a known answer and write docs/tru
 	-$(BIN)/python -m pytest $(wildcard claims/test_[6789]_*.py claims/test_10_*.py) $(TRUTH_LATER) $(TRUTH_PAIRS) --circuit-report-dir reports/later -q --tb=no -n 2
 	-$(BIN)/python -m pytest $(wildcard claims/test_[67]_*.py) $(TRUTH_LOOKS) $(TRUTH_PAIRS) --circuit-report-dir reports/looks -q --tb=no -n 2
 	-$(BIN)/python -m pytest $(TRUTH_CORE) $(wildcard claims/test_9_*.py claims/test_10_*.py) $(TRUTH_ORDERS) --circuit-report-dir reports/orders -q --tb=no -n 2
+	$(BIN)/python -m circuit_claims.judge.predictions reports/truth/latest.json claims/recorded
 	$(BIN)/python -m circuit_claims.organisms.near_misses reports/near-misses.json
 	$(BIN)/python -m circuit_claims.report.truth $(TRUTH_REPORTS) reports/near-misses.json claims/recorded docs/truth-table.md
 

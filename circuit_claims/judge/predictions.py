@@ -2,14 +2,18 @@
 
 A prediction is a verdict and its reason, written by hand before the model was run. It stays as it is; where
 it came true, the estimate goes beside it, of the claim or of each of its parts.
+
+    python -m circuit_claims.judge.predictions reports/truth/latest.json claims/recorded
 """
 
-from collections.abc import Iterable, Mapping
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from circuit_claims.judge.claim import Kind, Outcome
-from circuit_claims.judge.record import read_record, write_whole
+from circuit_claims.judge.record import read_record, record_path, write_whole
 from circuit_claims.judge.tolerance import declared_tolerance
 
 
@@ -57,3 +61,20 @@ def _fields(measurement: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     tolerance = declared_tolerance(unit, value)
     return {"estimate": float(f"{value:.6g}"), "tolerance": float(f"{tolerance:.6g}"), "unit": unit}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the numbers of every model of a report that has a record; 1 where none has."""
+    report, folder = json.loads(Path(arguments[0]).read_text(encoding="utf-8")), Path(arguments[1])
+    written = 0
+    for model in report["models"]:
+        path = record_path(folder, model["name"])
+        if path.exists():
+            claims = [entry for entry in report["claims"] if entry["model"] == model["name"]]
+            written += write_numbers(path, model["clips"], claims)
+    print(f"{folder}: {written} numbers written")
+    return 0 if written else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

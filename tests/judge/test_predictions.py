@@ -1,11 +1,12 @@
 """Numbers beside predictions: what came true gets its estimate; other clips are compared by verdict."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from circuit_claims.judge.claim import Outcome
-from circuit_claims.judge.predictions import write_numbers
+from circuit_claims.judge.predictions import main, write_numbers
 from circuit_claims.judge.record import read_record
 
 PREDICTED = """\
@@ -100,3 +101,15 @@ def test_numbers_are_written_again_over_the_old_ones(path):
     once = path.read_text()
     write_numbers(path, "abc", FOUND)
     assert path.read_text() == once
+
+
+def test_a_report_writes_the_numbers_of_its_models_with_a_record(path, capsys):
+    models = [{"name": "planted:x", "clips": "abc"}, {"name": "planted:y", "clips": "abc"}]
+    claims = [{**one, "model": "planted:x"} for one in FOUND] + [{**FOUND[0], "model": "planted:y"}]
+    report = path.parent / "latest.json"
+    report.write_text(json.dumps({"models": models, "claims": claims}))
+    assert main([str(report), str(path.parent)]) == 0
+    assert "3 numbers written" in capsys.readouterr().out
+    assert read_record(path).numbers == "abc"
+    report.write_text(json.dumps({"models": models[1:], "claims": claims}))
+    assert main([str(report), str(path.parent)]) == 1
