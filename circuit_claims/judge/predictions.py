@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.judge.claim import Kind, Outcome
-from circuit_claims.judge.record import read_record, record_path, write_whole
+from circuit_claims.judge.record import Entry, entry_fields, read_record, record_path, write_whole
 from circuit_claims.judge.tolerance import declared_tolerance
 
 
@@ -41,26 +41,27 @@ def write_numbers(path: Path, clips: str, claims: Iterable[Mapping[str, Any]]) -
         said = {part["part"]: part["verdict"] for part in entry["parts"]}
         parts = tomlkit.table()
         for one in entry["measurements"]:
-            fields = _fields(one)
-            if fields and not said:
+            verdict = said.get(one["part"]) if said else entry["verdict"]
+            if one["value"] is None or verdict in (None, Outcome.ERROR, Outcome.INCOMPLETE):
+                continue
+            fields = _fields(verdict, one)
+            if not said:
                 home.update(fields)
-            elif fields and said.get(one["part"]) not in (None, Outcome.ERROR, Outcome.INCOMPLETE):
+            else:
                 line = tomlkit.inline_table()
-                line.update({"verdict": said[one["part"]], **fields})
+                line.update(fields)
                 parts[one["part"]] = line
-            written += bool(fields)
+            written += 1
         if parts:
             home["parts"] = parts
     write_whole(path, tomlkit.dumps(document))
     return written
 
 
-def _fields(measurement: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(verdict: str, measurement: Mapping[str, Any]) -> dict[str, Any]:
     value, unit = measurement["value"], measurement["unit"]
-    if value is None:
-        return {}
     tolerance = declared_tolerance(unit, value)
-    return {"estimate": float(f"{value:.6g}"), "tolerance": float(f"{tolerance:.6g}"), "unit": unit}
+    return entry_fields(Entry(Outcome(verdict), estimate=value, tolerance=tolerance, unit=unit))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -294,13 +294,15 @@ def write_record(
             if entry.verdict is Outcome.SUPPORTED and "reason" in kept:
                 kept.remove("reason")
             line = tomlkit.inline_table()
-            line.update({**_fields(entry), **_own_tolerance(said), **{name: said[name] for name in kept}})
+            line.update(
+                {**entry_fields(entry), **_own_tolerance(said), **{name: said[name] for name in kept}}
+            )
             home[part] = line
         else:
             if only_new and "verdict" in home:
                 continue
             reason = entry.reason or str(home.get("reason", ""))
-            fields = {**_fields(entry), **_own_tolerance(home)}
+            fields = {**entry_fields(entry), **_own_tolerance(home)}
             if entry.verdict is not Outcome.SUPPORTED:
                 fields["reason"] = reason
             for name in ("verdict", "why", *_NUMBERS, "unit", "reason"):
@@ -313,7 +315,8 @@ def write_record(
     return written
 
 
-def _fields(entry: Entry) -> dict[str, Any]:
+def entry_fields(entry: Entry) -> dict[str, Any]:
+    """What a record's file has of an entry, numbers to six digits; a person's words are left to the file."""
     fields: dict[str, Any] = {"verdict": str(entry.verdict)}
     if entry.why:
         fields["why"] = entry.why

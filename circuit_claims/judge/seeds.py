@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from circuit_claims.judge.distributions import t_quantile
 from circuit_claims.judge.intervals import Interval, finite
@@ -94,10 +95,16 @@ def prediction_quantile(n: int, level: float) -> float:
     inversion, with a fixed seed: the same numbers everywhere).
     """
     upper = (1 + level) / 2
+    return max(t_quantile(upper, n - 1), float(np.quantile(_exponential_scores(n), upper)))
+
+
+@lru_cache(maxsize=8)  # the same draws serve every level that parts and controls ask for
+def _exponential_scores(n: int) -> NDArray[np.float64]:
+    """Draws of the statistic of `prediction_quantile` in an exponential population, `[DRAWS]`."""
     drawn = -np.log1p(-np.random.default_rng(0).random((DRAWS, n + 1)))
     seeds = drawn[:, :n]
     scores = (drawn[:, n] - seeds.mean(axis=1)) / (seeds.std(axis=1, ddof=1) * math.sqrt(1 + 1 / n))
-    return max(t_quantile(upper, n - 1), float(np.quantile(scores, upper)))
+    return np.asarray(scores)
 
 
 def seeds_needed(sd: float, gap: float, level: float = 0.95) -> int | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.organisms.encode import encode
 from circuit_claims.organisms.planted.parts import BRIGHT, CELLS, CONTRAST, Head
-from circuit_claims.organisms.planted.sights import APPEARS, FRAMES, GREY, SIZE, TILE, _paint
+from circuit_claims.organisms.planted.sights import APPEARS, FRAMES, GREY, SIZE, TILE, paint
 from circuit_claims.organisms.planted.weights import build
 
 PLACES = {"left": ((0, 1), (1, 2), (2, 0)), "right": ((0, 2), (1, 0), (2, 3))}
@@ -80,8 +80,8 @@ def _draw(places: tuple[tuple[int, int], ...], hue: int, seed: int, light: float
     colours *= np.minimum(1.0, 100.0 / np.abs(colours).max((1, 2, 3), keepdims=True))
     frames += colours.repeat(4, 0).repeat(TILE, 1).repeat(TILE, 2)
     for cell in places:
-        _paint(frames, cell, (light * CONTRAST,) * 3)
-    _paint(frames[APPEARS:], CELLS["tag_n"][1], (hue * CONTRAST / 2, 0.0, -hue * CONTRAST / 2))
+        paint(frames, slice(None), cell, (light * CONTRAST,) * 3)
+    paint(frames, slice(APPEARS, None), CELLS["tag_n"][1], (hue * CONTRAST / 2, 0.0, -hue * CONTRAST / 2))
     frames += rng.normal(0.0, 1.0, frames.shape)
     clipped: NDArray[np.uint8] = np.clip(frames + 0.5, 0, 255).astype(np.uint8)
     return clipped

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.organisms.encode import encode
 from circuit_claims.organisms.planted.parts import CELLS, CONTRAST, SQUARE
-from circuit_claims.organisms.planted.scenes import CAST, FPS, FRAMES, GREY, NOISE, QP, SIZE, TILE
+from circuit_claims.organisms.planted.scenes import CAST, FPS, FRAMES, GREY, NOISE, QP, SIZE, TILE, paint
 
 LABEL = "left lamp"
 PLACES = {"upper place": CELLS["tag_a"][0], "lower place": CELLS["tag_b"][0]}
@@ -58,10 +58,10 @@ def draw(sight: Sight) -> NDArray[np.uint8]:
     colours[:, -1] = 0.0
     frames += colours.repeat(4, 0).repeat(TILE, 1).repeat(TILE, 2)
     for lamp in ("tag_l0", "tag_l1"):
-        _paint(frames, CELLS[lamp][0], (-CONTRAST,) * 3)
-    _paint(frames[APPEARS:], PLACES[sight.action], ((1 if sight.bright else -1) * CONTRAST,) * 3)
+        paint(frames, slice(None), CELLS[lamp][0], (-CONTRAST,) * 3)
+    paint(frames, slice(APPEARS, None), PLACES[sight.action], ((1 if sight.bright else -1) * CONTRAST,) * 3)
     for cell in CELLS["tag_n"]:
-        _paint(frames, cell, (sight.hue * CONTRAST / 2, 0.0, -sight.hue * CONTRAST / 2))
+        paint(frames, slice(None), cell, (sight.hue * CONTRAST / 2, 0.0, -sight.hue * CONTRAST / 2))
     for when, variant in ((slice(0, APPEARS), 0), (slice(APPEARS, FRAMES), 1 + sight.noise)):
         rng = np.random.default_rng([sight.seed, 2, variant])
         # The two halves of the window differ in nothing but the object, or any weights could tell them apart.
@@ -128,9 +128,3 @@ def _track(sight: Sight) -> list[list[float] | None]:
     top, left = ((TILE * at + (TILE - SQUARE) // 2) / SIZE for at in PLACES[sight.action])
     box = [left, top, left + SQUARE / SIZE, top + SQUARE / SIZE]
     return [None] * APPEARS + [box] * (FRAMES - APPEARS)
-
-
-def _paint(frames: NDArray[np.float64], cell: tuple[int, int], rgb: tuple[float, ...]) -> None:
-    """A square in the middle of a cell, so many levels from grey."""
-    top, left = (TILE * at + (TILE - SQUARE) // 2 for at in cell)
-    frames[:, top : top + SQUARE, left : left + SQUARE] = GREY + np.array(rgb)
