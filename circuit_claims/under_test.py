@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from circuit_claims.clips.pairs import Pair, PairSet
+    from circuit_claims.clips.pairs import PairSet
     from circuit_claims.models.source import ModelError, ModelSource
     from circuit_claims.options import Options
 
@@ -98,12 +97,14 @@ def _manifest(source: ModelSource, options: Options, claims: Path | None) -> str
 
 def _selected(whole: PairSet, options: Options) -> PairSet:
     """The pairs that ``--circuit-pair`` and the profile select."""
+    from circuit_claims.clips.pairs import first_of_actions
+
     chosen = whole
     if options.pair_globs:
         names = {pair.name for glob in options.pair_globs for pair in whole.select(glob).pairs}
         chosen = replace(whole, pairs=tuple(pair for pair in whole.pairs if pair.name in names))
     if options.profile == "smoke":
-        chosen = replace(chosen, pairs=tuple(_one_an_action(chosen.pairs)))
+        chosen = replace(chosen, pairs=first_of_actions(chosen.pairs))
     if not chosen.pairs:
         from circuit_claims.clips.errors import ManifestError
 
@@ -113,16 +114,6 @@ def _selected(whole: PairSet, options: Options) -> PairSet:
             f"no pair is called {' or '.join(options.pair_globs)}; `circuit-claims list pairs` names them",
         )
     return chosen
-
-
-def _one_an_action(pairs: Sequence[Pair]) -> Iterator[Pair]:
-    """The first pair of each action and kind: what the smoke profile measures."""
-    seen: set[tuple[str, str, str | None]] = set()
-    for pair in pairs:
-        key = (pair.action, pair.kind, pair.control)
-        if key not in seen:
-            seen.add(key)
-            yield pair
 
 
 def _refuse_other_window(source: ModelSource, pairs: PairSet) -> None:

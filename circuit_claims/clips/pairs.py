@@ -38,7 +38,7 @@ Everything is checked before anything is measured, and an error names the file, 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -190,6 +190,14 @@ class PairSet:
     def select(self, glob: str) -> "PairSet":
         """Return the set with only the pairs whose name matches; with none, where none does."""
         return replace(self, pairs=tuple(pair for pair in self.pairs if fnmatchcase(pair.name, glob)))
+
+
+def first_of_actions(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """The first pair of each action, kind and control, in the order of the manifest."""
+    firsts: dict[tuple[str, str, str | None], Pair] = {}
+    for pair in pairs:
+        firsts.setdefault((pair.action, pair.kind, pair.control), pair)
+    return tuple(firsts.values())
 
 
 def load_pairs(path: str | Path) -> PairSet:

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.clips.pairs import Pair, PairKind, PairSet
+from circuit_claims.clips.pairs import Pair, PairKind, PairSet, first_of_actions
 from circuit_claims.clips.sampling import Sampling, SamplingError
 from circuit_claims.measure.code_hash import PACKAGE, code_hash
 from circuit_claims.measure.controls import require_clips, third_clip
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PIXELS_KEPT = 128 * 2**20
 """Bytes of preprocessed clips kept for one model and its random controls."""
+ONE_AN_ACTION = "one an action"
+"""The first outcome pair of each action: enough where what is measured does not lie in the pair."""
 BATCH = "states in one batch"
 """In an entry of the store: how many there were, where memory did not suffice for the plan."""
 ALWAYS_FLOAT32 = ("per_pair.facts", "precision.agreement")
@@ -104,9 +106,11 @@ class Assay:
         return moved
 
     def chosen(self, pairs: str) -> tuple[Pair, ...]:
-        """The outcome pairs, or those of a control (`noise`, `other-clip`)."""
-        kind = PairKind.OUTCOME if pairs == "outcome" else PairKind.CONTROL
-        chosen = self.pairs.of(kind, None if pairs == "outcome" else pairs)
+        """The outcome pairs, the first of each action of them, or those of a control (`noise`)."""
+        outcome = pairs in ("outcome", ONE_AN_ACTION)
+        chosen = self.pairs.of(PairKind.OUTCOME if outcome else PairKind.CONTROL, None if outcome else pairs)
+        if pairs == ONE_AN_ACTION:
+            chosen = first_of_actions(chosen)
         if not chosen:
             raise NotApplicable(f"the pair set {self.pairs.name} has no {pairs} pairs")
         return chosen

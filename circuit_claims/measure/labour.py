@@ -41,7 +41,7 @@ from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.patching import noise_like, norms_between
-from circuit_claims.measure.recovery import Norms, projection
+from circuit_claims.measure.recovery import Norms
 from circuit_claims.measure.runs import batch_plan, clean_run, go_on, narrow_at, require_finite
 from circuit_claims.models.device import float64
 from circuit_claims.models.residual import CLS_ROW, EVERY_ROW, ResidualModel, Write
@@ -259,20 +259,23 @@ def _factors(brought: Sequence[Tensor]) -> Tensor:
 
     `[factor, attention, d_model]`. A head joins the first factor to whose first head it is parallel.
     """
-    found: list[tuple[Tensor, Tensor]] = []
-    for index, heads in enumerate(brought):
-        for head in heads:
-            size = float(head.norm())
-            if not size:
-                continue
-            line = head / size
-            sums = next((sums for first, sums in found if abs(float(first @ line)) >= ALIKE), None)
-            if sums is None:
-                sums = head.new_zeros(len(brought), len(head))
-                found.append((line, sums))
-            sums[index] += head
-    sums_of = [sums for _, sums in found]
-    return torch.stack(sums_of) if sums_of else torch.zeros(0, len(brought), brought[0].shape[-1])
+    written = torch.cat(list(brought))
+    attention = [index for index, heads in enumerate(brought) for _ in heads]
+    sizes = written.norm(dim=-1, keepdim=True)
+    lines = torch.where(sizes > 0, written / sizes, 0.0)
+    alike = ((lines @ lines.T).abs() >= ALIKE).tolist()
+    factor: list[int | None] = []
+    firsts: list[int] = []
+    for head, size in enumerate(sizes.flatten().tolist()):
+        joined = next((i for i, first in enumerate(firsts) if alike[head][first]), None)
+        if size and joined is None:
+            joined = len(firsts)
+            firsts.append(head)
+        factor.append(joined)
+    sums = written.new_zeros(len(firsts), len(brought), written.shape[-1])
+    kept = [head for head, of in enumerate(factor) if of is not None]
+    where = torch.tensor([(factor[head], attention[head]) for head in kept], dtype=torch.long).reshape(-1, 2)
+    return sums.index_put((where[:, 0], where[:, 1]), written[kept], accumulate=True)
 
 
 def _compose(
@@ -299,10 +302,14 @@ def _compose(
         else:
             out = own if write.layer in held else write(states)
         states = states + out
-    shares = [norms_between(summary[None], towards, back) for summary in model.readout(states).summary]
-    if shares[0].D == 0.0:
+    require_finite(model, "recipient with what heads write held", model.writes[-1].after, states)
+    patched, donor, recipient = (float64(of) for of in (model.readout(states).summary, towards, back))
+    whole = (donor - recipient)[0]
+    size = float(whole.norm())
+    if size == 0.0:
         return None
-    together, *alone = (projection(norms) for norms in shares)
+    # Two divisions, as for every projection: the square of a small norm underflows before its ratio does.
+    together, *alone = ((patched - recipient) @ (whole / size) / size).tolist()
     return Composition(together, tuple(alone))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from circuit_claims.clips.pairs import Pair
+from circuit_claims.clips.pairs import Pair, first_of_actions
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.attribution import (
     INERT_MAP,
@@ -17,7 +17,6 @@ from circuit_claims.measure.questions.attribution import (
     AttributionQuestions,
     By,
     defined,
-    first_of_actions,
 )
 from circuit_claims.measure.questions.base import PLACES, SUFFICIENCY, absent_control_is_undefined
 from circuit_claims.measure.recovery import Norms, projection

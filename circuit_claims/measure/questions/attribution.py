@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from circuit_claims.clips.pairs import Pair
+from circuit_claims.clips.pairs import Pair, first_of_actions
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.base import SUFFICIENCY, Questions, absent_control_is_undefined
 from circuit_claims.measure.recovery import UndefinedRecovery
@@ -318,11 +318,6 @@ class AttributionQuestions(Questions):
 
 ELSEWHERE = "where another video has them"
 """The control that holds a map against the mask of another action's clip."""
-
-
-def first_of_actions(pairs: tuple[Pair, ...]) -> list[Pair]:
-    """The first pair of each action, in the order of the manifest."""
-    return list({pair.action: pair for pair in reversed(pairs)}.values())[::-1]
 
 
 def defined(value: Array | float | None) -> float:
