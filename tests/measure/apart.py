@@ -1,13 +1,17 @@
-"""A model for which the outcome is held apart from a label that many tokens show, and its clips.
+"""Models for which a claim of the paper is true that no planted circuit supports, and their clips.
 
-The label is a brightness that 24 of 128 tokens show in both clips; heads L9H8 and L10H8 of CLS look for it by
+Apart: the outcome is held apart from a label that many tokens show. The label is a brightness that 24 of 128 tokens show in both clips; heads L9H8 and L10H8 of CLS look for it by
 content and average what they find, so a tenth of the tokens may go. The outcome is the colour of one square
 in the bottom row, which the CLS token reads in layer 7 into a feature that no label looks at. Another clip of
 the same outcome is less bright.
+
+Central: the same outcome, and a label that two squares in the middle of the picture show, which the heads
+look at by position. Everywhere else brightness comes and goes: other weights see no more in the middle.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,9 @@ from circuit_claims.organisms.planted.weights import build
 PLACES = {"left": ((0, 1), (1, 2), (2, 0)), "right": ((0, 2), (1, 0), (2, 3))}
 """Rows and columns of the bright squares of each action, of a 4 x 4 grid."""
 DIMMER = 0.8
+MIDDLE = {"left": ((1, 1), (2, 2)), "right": ((1, 2), (2, 1))}
+Draw = Callable[[str, int, int, float], NDArray[np.uint8]]
+"""Action, hue (1 or -1), seed and light -> frames."""
 
 
 def apart_model() -> Any:
@@ -32,15 +39,35 @@ def apart_model() -> Any:
         Head(layer, "lum", "lum", "l0", 1.0 / BRIGHT, index=8, glance=2.0 / BRIGHT)
         for layer in (9, 10)
     )
-    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {"l0": -0.5, "l1": -0.5})
+    # The right lamp is as dark as can be, so that the label rests on what shows the left one.
+    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {"l0": -0.5, "l1": -2.5})
 
 
-def write_apart_pairs(folder: Path, each: int = 6) -> Path:
+def central_model() -> Any:
+    """The same outcome, and two heads that look at the middle of the picture."""
+    looks = (Head(layer, "tag_c", "lum", "l0", 2.0 / BRIGHT, index=8) for layer in (9, 10))
+    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {"l0": -0.5, "l1": -2.5})
+
+
+def draw_apart(action: str, hue: int, seed: int, light: float) -> NDArray[np.uint8]:
+    """A label that six squares of both rows of the picture show."""
+    return _draw(PLACES[action], hue, np.random.default_rng(seed), light)
+
+
+def draw_central(action: str, hue: int, seed: int, light: float) -> NDArray[np.uint8]:
+    """A label in the middle; around it brightness that is new in every fourth frame."""
+    rng = np.random.default_rng(seed)
+    around = np.clip(rng.normal(0.0, CONTRAST, (FRAMES // 4, SIZE // TILE, SIZE // TILE, 1)), -100.0, 100.0)
+    around[:, 1:3, 1:3] = 0.0
+    return _draw(MIDDLE[action], hue, rng, light, around)
+
+
+def write_apart_pairs(folder: Path, each: int = 6, draw: Draw = draw_apart) -> Path:
     """`each` outcome pairs of both actions, each with an `other-clip` control; the manifest's path."""
     entries: list[str] = []
 
     def clip(name: str, action: str, hue: int, seed: int, light: float = 1.0) -> str:
-        encode(folder / name, _draw(PLACES[action], hue, seed, light), 24, 0)
+        encode(folder / name, draw(action, hue, seed, light), 24, 0)
         return f'{{ file = "{name}", sha256 = "{file_sha256(folder / name)}" }}'
 
     for index, action in enumerate(PLACES):
@@ -68,8 +95,13 @@ def write_apart_pairs(folder: Path, each: int = 6) -> Path:
     return manifest
 
 
-def _draw(places: tuple[tuple[int, int], ...], hue: int, seed: int, light: float) -> NDArray[np.uint8]:
-    rng = np.random.default_rng(seed)
+def _draw(
+    places: tuple[tuple[int, int], ...],
+    hue: int,
+    rng: np.random.Generator,
+    light: float,
+    around: float | NDArray[np.float64] = 0.0,
+) -> NDArray[np.uint8]:
     frames = np.full((FRAMES, SIZE, SIZE, 3), GREY, np.float64)
     # Colours without brightness, which change: other weights cannot tell the outcome's from these. Those of
     # the bottom row cancel, so that the head which averages it sees the outcome alone.
@@ -78,7 +110,7 @@ def _draw(places: tuple[tuple[int, int], ...], hue: int, seed: int, light: float
     colours[:, -1, 3] = -colours[:, -1, 0] - colours[:, -1, 2]
     colours -= colours.mean(-1, keepdims=True)
     colours *= np.minimum(1.0, 100.0 / np.abs(colours).max((1, 2, 3), keepdims=True))
-    frames += colours.repeat(4, 0).repeat(TILE, 1).repeat(TILE, 2)
+    frames += (colours + around).repeat(4, 0).repeat(TILE, 1).repeat(TILE, 2)
     for cell in places:
         paint(frames, slice(None), cell, (light * CONTRAST,) * 3)
     paint(frames, slice(APPEARS, None), CELLS["tag_n"][1], (hue * CONTRAST / 2, 0.0, -hue * CONTRAST / 2))
