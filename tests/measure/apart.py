@@ -1,17 +1,17 @@
 """Models for which a claim of the paper is true that no planted circuit supports, and their clips.
 
-Apart: the outcome is held apart from a label that many tokens show. The label is a brightness that 24 of 128 tokens show in both clips; heads L9H8 and L10H8 of CLS look for it by
-content and average what they find, so a tenth of the tokens may go. The outcome is the colour of one square
-in the bottom row, which the CLS token reads in layer 7 into a feature that no label looks at. Another clip of
-the same outcome is less bright.
+Apart: the outcome is held apart from a label that many tokens show. The label is a brightness that 24 of 128
+tokens show in both clips; heads L9H8 and L10H8 of CLS look for it by content and average what they find, so a
+tenth of the tokens may go. The outcome is the colour of one square in the bottom row, which the CLS token
+reads in layer 7 into a feature that no label looks at. Another clip of the same outcome is less bright.
 
-Central: the same outcome, and a label that two squares in the middle of the picture show, which the heads
-look at by position. Everywhere else brightness comes and goes: other weights see no more in the middle.
+Central: the same outcome, and four labels that two squares in the middle of the picture show, bright or dark.
+Around them brightness comes and goes: other weights see no more in the middle, or for another label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,13 @@ from circuit_claims.organisms.planted.weights import build
 PLACES = {"left": ((0, 1), (1, 2), (2, 0)), "right": ((0, 2), (1, 0), (2, 3))}
 """Rows and columns of the bright squares of each action, of a 4 x 4 grid."""
 DIMMER = 0.8
-MIDDLE = {"left": ((1, 1), (2, 2)), "right": ((1, 2), (2, 1))}
+LIT = {"neither lamp": (-1, -1), "right lamp": (-1, 1), "left lamp": (1, -1), "both lamps": (1, 1)}
+"""What the two squares in the middle are, by label: bright or dark."""
 Draw = Callable[[str, int, int, float], NDArray[np.uint8]]
 """Action, hue (1 or -1), seed and light -> frames."""
+APART = dict.fromkeys(PLACES, "left lamp")
+"""Labels by action."""
+CENTRAL = {label: label for label in LIT}
 
 
 def apart_model() -> Any:
@@ -44,14 +48,14 @@ def apart_model() -> Any:
 
 
 def central_model() -> Any:
-    """The same outcome, and two heads that look at the middle of the picture."""
-    looks = (Head(layer, "tag_c", "lum", "l0", 2.0 / BRIGHT, index=8) for layer in (9, 10))
-    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {"l0": -0.5, "l1": -2.5})
+    """The same outcome, and a head for each of the two squares in the middle of the picture."""
+    looks = (Head(9, "tag_a", "lum", "l0", 2.0 / BRIGHT), Head(10, "tag_b", "lum", "l1", 2.0 / BRIGHT))
+    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {})
 
 
 def draw_apart(action: str, hue: int, seed: int, light: float) -> NDArray[np.uint8]:
     """A label that six squares of both rows of the picture show."""
-    return _draw(PLACES[action], hue, np.random.default_rng(seed), light)
+    return _draw(dict.fromkeys(PLACES[action], 1), hue, np.random.default_rng(seed), light)
 
 
 def draw_central(action: str, hue: int, seed: int, light: float) -> NDArray[np.uint8]:
@@ -59,21 +63,24 @@ def draw_central(action: str, hue: int, seed: int, light: float) -> NDArray[np.u
     rng = np.random.default_rng(seed)
     around = np.clip(rng.normal(0.0, CONTRAST, (FRAMES // 4, SIZE // TILE, SIZE // TILE, 1)), -100.0, 100.0)
     around[:, 1:3, 1:3] = 0.0
-    return _draw(MIDDLE[action], hue, rng, light, around)
+    squares = (CELLS["tag_a"][0], CELLS["tag_b"][0])
+    return _draw(dict(zip(squares, LIT[action], strict=True)), hue, rng, light, around)
 
 
-def write_apart_pairs(folder: Path, each: int = 6, draw: Draw = draw_apart) -> Path:
-    """`each` outcome pairs of both actions, each with an `other-clip` control; the manifest's path."""
+def write_apart_pairs(
+    folder: Path, each: int = 6, draw: Draw = draw_apart, labels: Mapping[str, str] = APART
+) -> Path:
+    """`each` outcome pairs of every action, each with an `other-clip` control; the manifest's path."""
     entries: list[str] = []
 
     def clip(name: str, action: str, hue: int, seed: int, light: float = 1.0) -> str:
         encode(folder / name, draw(action, hue, seed, light), 24, 0)
         return f'{{ file = "{name}", sha256 = "{file_sha256(folder / name)}" }}'
 
-    for index, action in enumerate(PLACES):
+    for index, action in enumerate(labels):
         for number in range(each):
             seed = 1000 * index + 3 * number
-            name = f"{action}-{number}"
+            name = f"{action.replace(' ', '-')}-{number}"
             success = clip(f"{name}-success.mp4", action, 1, seed)
             for suffix, kind, other in (
                 ("", 'kind = "outcome"', clip(f"{name}-failure.mp4", action, -1, seed + 1)),
@@ -84,7 +91,8 @@ def write_apart_pairs(folder: Path, each: int = 6, draw: Draw = draw_apart) -> P
                 ),
             ):
                 entries.append(
-                    f'[[pair]]\nname = "{name}{suffix}"\naction = "{action}"\nlabel = "left lamp"\n{kind}\n'
+                    f'[[pair]]\nname = "{name}{suffix}"\naction = "{action}"\n'
+                    f'label = "{labels[action]}"\n{kind}\n'
                     f"positive = {success}\nnegative = {other}\n"
                 )
     manifest = folder / "pairs.toml"
@@ -96,7 +104,7 @@ def write_apart_pairs(folder: Path, each: int = 6, draw: Draw = draw_apart) -> P
 
 
 def _draw(
-    places: tuple[tuple[int, int], ...],
+    places: Mapping[tuple[int, int], int],
     hue: int,
     rng: np.random.Generator,
     light: float,
@@ -111,8 +119,8 @@ def _draw(
     colours -= colours.mean(-1, keepdims=True)
     colours *= np.minimum(1.0, 100.0 / np.abs(colours).max((1, 2, 3), keepdims=True))
     frames += (colours + around).repeat(4, 0).repeat(TILE, 1).repeat(TILE, 2)
-    for cell in places:
-        paint(frames, slice(None), cell, (light * CONTRAST,) * 3)
+    for cell, sign in places.items():
+        paint(frames, slice(None), cell, (sign * light * CONTRAST,) * 3)
     paint(frames, slice(APPEARS, None), CELLS["tag_n"][1], (hue * CONTRAST / 2, 0.0, -hue * CONTRAST / 2))
     frames += rng.normal(0.0, 1.0, frames.shape)
     clipped: NDArray[np.uint8] = np.clip(frames + 0.5, 0, 255).astype(np.uint8)

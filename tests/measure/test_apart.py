@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apart import apart_model, central_model, draw_central, write_apart_pairs
+from apart import CENTRAL, apart_model, central_model, draw_central, write_apart_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,7 +53,7 @@ def test_claims_on_what_can_be_taken_away_are_supported_where_they_are_true(tmp_
 @pytest.mark.slow
 def test_a_label_in_the_middle_of_the_picture_is_found_there(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
-    manifest = write_apart_pairs(tmp_path / "clips", each=4, draw=draw_central)
+    manifest = write_apart_pairs(tmp_path / "clips", each=3, draw=draw_central, labels=CENTRAL)
     model = save(central_model(), tmp_path / "central")
     words = [str(ROOT / "claims/test_6_attribution.py"), "--circuit-claim", "dla-central-tokens/means"]
     assert judged(model, manifest, tmp_path, *words) == {"dla-central-tokens/means": "supported"}
