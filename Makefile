@@ -7,7 +7,7 @@ WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install docs pictures claims browser test test-slow lint calibration truth-table audit mutation matrix what-ci-catches machines machines-short sample sample-again organism clean
+.PHONY: help install docs pictures claims browser test test-slow lint calibration nulls truth-table audit mutation matrix what-ci-catches machines machines-short sample sample-again organism clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ lint: $(STAMP) ## ruff (with its fixes) and mypy
 calibration: $(STAMP) ## simulate every rule of the judge and write docs/calibration.md (20 minutes of a core; starts where it stopped)
 	$(BIN)/python -m tools.calibration $(ARGS)
 	$(BIN)/python docs/pictures/draw.py
+
+nulls: $(STAMP) ## judge untrained models by the whole suite and write docs/nulls.md (20 minutes)
+	$(BIN)/python -m tools.nulls $(ARGS)
 
 TRUTH_PAIRS := --circuit-pair '*-[1-8]' --circuit-pair '*-[1-8]-noise' --circuit-pair '*-[1-8]-other-clip' --circuit-pair '*-other'
 TRUTH := $(shell sed -n '/planted:xor-/d; s/^model = "\(planted:[^"]*\)"/--circuit-model \1/p' claims/recorded/planted-*.toml)
