@@ -185,7 +185,7 @@ def test_robustness_comes_from_redundant_mlps(circuit, judge, by):
         above(0.0),
         controls={
             "attention of the same layers": getattr(circuit, by)("attn", LAYERS),
-            "random weights": [getattr(random, by)("mlp", LAYERS) for random in circuit.random()],
+            "random weights": circuit.over_seeds(lambda of: getattr(of, by)("mlp", LAYERS)),
         },
     )
 

@@ -6,7 +6,11 @@ tenth of the tokens may go. The outcome is the colour of one square in the botto
 reads in layer 7 into a feature that no label looks at. Another clip of the same outcome is less bright.
 
 Central: the same outcome, and four labels that two squares in the middle of the picture show, bright or dark.
-Around them brightness comes and goes: other weights see no more in the middle, or for another label.
+Around them brightness comes and goes: other weights see no more in the middle, or for another label. Both
+are read in the later half of the clip, so that frames of the earlier may go.
+
+Cascade: the same outcome, and a lamp for each of two labels. MLP 4 makes the label of what attention has read
+of the lamps; MLPs 5 to 10 make it where it is missing, and take it back where it is wrong.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from numpy.typing import NDArray
 
 from circuit_claims.clips.hashing import file_sha256
 from circuit_claims.organisms.encode import encode
-from circuit_claims.organisms.planted.parts import BRIGHT, CELLS, CONTRAST, Head
+from circuit_claims.organisms.planted.parts import BRIGHT, CELLS, CONTRAST, Gate, Head
 from circuit_claims.organisms.planted.sights import APPEARS, FRAMES, GREY, SIZE, TILE, paint
 from circuit_claims.organisms.planted.weights import build
 
@@ -29,6 +33,7 @@ PLACES = {"left": ((0, 1), (1, 2), (2, 0)), "right": ((0, 2), (1, 0), (2, 3))}
 DIMMER = 0.8
 LIT = {"neither lamp": (-1, -1), "right lamp": (-1, 1), "left lamp": (1, -1), "both lamps": (1, 1)}
 """What the two squares in the middle are, by label: bright or dark."""
+LAMPS = {label: label for label in ("left lamp", "right lamp", "both lamps")}
 Draw = Callable[[str, int, int, float], NDArray[np.uint8]]
 """Action, hue (1 or -1), seed and light -> frames."""
 APART = dict.fromkeys(PLACES, "left lamp")
@@ -51,6 +56,27 @@ def central_model() -> Any:
     """The same outcome, and a head for each of the two squares in the middle of the picture."""
     looks = (Head(9, "tag_a", "lum", "l0", 2.0 / BRIGHT), Head(10, "tag_b", "lum", "l1", 2.0 / BRIGHT))
     return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {})
+
+
+def cascade_model() -> Any:
+    """The same outcome, and labels that any of seven MLPs makes."""
+    lamps = (("a", "tag_l0", "l0"), ("b", "tag_l1", "l1"))
+    reads = (Head(0, tag, "lum", fact, 1.0 / BRIGHT) for fact, tag, _ in lamps)
+    # A fact of 1 and its lamp still -1, or the other way round: 3.5 in the sum; in any other case 1.5.
+    makes = (
+        Gate(mlp, ((fact, sign), (lamp, -2.5 * sign)), 2.5, 0.2, lamp, 2.0 * sign)
+        for mlp in range(4, 11)
+        for fact, _, lamp in lamps
+        for sign in (1.0, -1.0)
+    )
+    outcome = Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT)
+    return build((outcome, *reads, *makes), {"l0": -1.0, "l1": -1.0})
+
+
+def draw_cascade(action: str, hue: int, seed: int, light: float) -> NDArray[np.uint8]:
+    """One lamp is bright, and the other dark."""
+    squares = dict(zip((CELLS["tag_l0"][0], CELLS["tag_l1"][0]), LIT[action], strict=True))
+    return _draw(squares, hue, np.random.default_rng(seed), light)
 
 
 def draw_apart(action: str, hue: int, seed: int, light: float) -> NDArray[np.uint8]:
