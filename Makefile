@@ -66,12 +66,15 @@ TRUTH_LOOKS := $(patsubst %,--circuit-model planted:%,gaze gaze-everywhere by-pl
 # The outcome of a pair of orders shows in all 32 pairs only: each label has four kinds of them.
 TRUTH_ORDERS := $(shell sed -n 's/^model = "\(planted:xor-[^"]*\)"/--circuit-model \1/p' claims/recorded/planted-*.toml)
 TRUTH_CORE := $(wildcard claims/test_[01235]_*.py claims/test_11_*.py)
-TRUTH_REPORTS := $(patsubst %,reports/%/latest.json,truth labels later looks orders)
+TRUTH_REPORTS := $(patsubst %,reports/%/latest.json,truth labels later all looks orders)
 TRUTH_LATER := $(patsubst %,--circuit-model planted:%,composes-5 attn-carries-5 redundant2 nothing zero-mlp-from-4 zero-attn-from-4)
+# Eight pairs leave these open, all 24 do not.
+TRUTH_ALL := --circuit-claim 'component-ablation-robust/means' --circuit-claim 'probe-token-split/reproduces'
 truth-table: $(STAMP) ## judge the models with a known answer and write docs/truth-table.md (20 to 40 minutes)
 	-$(BIN)/python -m pytest $(TRUTH_CORE) $(TRUTH) $(TRUTH_PAIRS) --circuit-report-dir reports/truth -q --tb=no -n 2
 	-$(BIN)/python -m pytest claims/ $(TRUTH) --circuit-claim '*-label/reproduces' --circuit-report-dir reports/labels -q --tb=no -n 2
 	-$(BIN)/python -m pytest $(wildcard claims/test_[6789]_*.py claims/test_10_*.py) $(TRUTH_LATER) $(TRUTH_PAIRS) --circuit-report-dir reports/later -q --tb=no -n 2
+	-$(BIN)/python -m pytest $(wildcard claims/test_[89]_*.py) $(TRUTH_LATER) $(TRUTH_ALL) --circuit-report-dir reports/all -q --tb=no -n 2
 	-$(BIN)/python -m pytest $(wildcard claims/test_[67]_*.py) $(TRUTH_LOOKS) $(TRUTH_PAIRS) --circuit-report-dir reports/looks -q --tb=no -n 2
 	-$(BIN)/python -m pytest $(TRUTH_CORE) $(wildcard claims/test_9_*.py claims/test_10_*.py) $(TRUTH_ORDERS) --circuit-report-dir reports/orders -q --tb=no -n 2
 	$(BIN)/python -m circuit_claims.judge.predictions reports/truth/latest.json claims/recorded
