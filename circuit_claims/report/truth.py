@@ -103,8 +103,8 @@ def render(table: Sequence[Cell], misses: Mapping[str, Sequence[str]]) -> str:
     lines += [
         "Of each claim the models on which it was supported and refuted. A near miss is a model of which its",
         "sentence is false and that was built to pass its test: none may be supported. An asterisk marks one",
-        "that is left open. What is taken away or attributed has supporters of its own, on clips of their own,",
-        "in `tests/measure/apart.py`: `topk-ablation-negligible`, `region-ablation-negligible`,",
+        "that is left open. Claims on what is taken away or attributed have supporters on other clips, in",
+        "`tests/measure/apart.py`: `topk-ablation-negligible`, `region-ablation-negligible`,",
         "`redundant-mlp-cascade`, `joint-ablation-breaks`, `circuit-separation` and `dla-central-tokens`.",
         "",
     ]
