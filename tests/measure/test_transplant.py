@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).parents[1] / "plugin"))
 from tiny_world import save_clips, save_model
 
 from circuit_claims.clips.decode import Decoder
-from circuit_claims.clips.pairs import load_pairs
+from circuit_claims.clips.pairs import Pair, load_pairs
 from circuit_claims.measure.assay import Assay, Bench
 from circuit_claims.measure.circuit import Circuit
 from circuit_claims.measure.controls import CONTROLS
@@ -164,13 +164,33 @@ def test_every_control_has_a_known_answer() -> None:
 @pytest.mark.parametrize("direction", SIZES)
 def test_roles_of_clips_are_those_of_the_manifest(on: Ask, direction: str) -> None:
     found = on().known_size("write", direction=direction)
-    assert len(found.values) == 6
-    assert found.values == pytest.approx([SIZES[direction]] * 6, rel=EXACT)
+    assert [name[-2:] for name in found.pairs] == ["-0", "-0"]  # one pair of each action
+    assert found.values == pytest.approx([SIZES[direction]] * 2, rel=EXACT)
+
+
+def test_pairs_without_an_answer_leave_it_to_the_others(on: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    from circuit_claims.measure import known_answers
+
+    told = known_answers._whose
+
+    def whose(assay: Assay, pair: Pair, control: str) -> Any:
+        if pair.name.endswith("-0"):
+            raise UndefinedRecovery("it shares a clip with another pair")
+        return told(assay, pair, control)
+
+    circuit = on()
+    monkeypatch.setattr(known_answers, "_whose", whose)
+    monkeypatch.setattr(circuit._assay.bench.store, "once", lambda _key, make, **_: make())
+    monkeypatch.setattr(circuit._assay.bench.store, "get", lambda _key: None)
+    found = circuit.known_size("write")
+    assert not any(name.endswith("-0") for name in found.pairs)
+    assert found.values == pytest.approx([2.0] * 4, rel=EXACT)
+    assert len(found.undefined) == 2
 
 
 def test_a_model_of_one_head_has_no_other(on: Ask) -> None:
     one = on(num_attention_heads=1)
-    assert one.known_head("patched").values == pytest.approx([1.0] * 6, rel=EXACT)
+    assert one.known_head("patched").values == pytest.approx([1.0] * 2, rel=EXACT)
     for ask in (lambda: one.known_head("other heads"), lambda: one.known_ablation("other heads")):
         with pytest.raises(NotApplicable, match="one head in a layer"):
             ask()
