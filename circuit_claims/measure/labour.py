@@ -264,18 +264,18 @@ def _factors(brought: Sequence[Tensor]) -> Tensor:
     sizes = written.norm(dim=-1, keepdim=True)
     lines = torch.where(sizes > 0, written / sizes, 0.0)
     alike = ((lines @ lines.T).abs() >= ALIKE).tolist()
-    factor: list[int | None] = []
     firsts: list[int] = []
+    joined: list[tuple[int, int]] = []
     for head, size in enumerate(sizes.flatten().tolist()):
-        joined = next((i for i, first in enumerate(firsts) if alike[head][first]), None)
-        if size and joined is None:
-            joined = len(firsts)
-            firsts.append(head)
-        factor.append(joined)
+        if size:
+            factor = next((i for i, first in enumerate(firsts) if alike[head][first]), len(firsts))
+            if factor == len(firsts):
+                firsts.append(head)
+            joined.append((factor, head))
     sums = written.new_zeros(len(firsts), len(brought), written.shape[-1])
-    kept = [head for head, of in enumerate(factor) if of is not None]
-    where = torch.tensor([(factor[head], attention[head]) for head in kept], dtype=torch.long).reshape(-1, 2)
-    return sums.index_put((where[:, 0], where[:, 1]), written[kept], accumulate=True)
+    for factor, head in joined:
+        sums[factor, attention[head]] += written[head]
+    return sums
 
 
 def _compose(

@@ -10,6 +10,7 @@ their claim.
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -52,11 +53,12 @@ def save_wide(folder: Path) -> Path:
         size={"height": 112, "width": 112}, do_center_crop=False, do_normalize=False
     ).save_pretrained(folder)
     text = MANIFEST.read_text(encoding="utf-8")
+    text = text.replace('name = "rendered"', 'name = "rendered"\noutside = true', 1)
     text = text.replace("frames = 16", f"frames = {FRAMES}").replace("stride = 2", "stride = 16")
     text = text.replace("start = 8", "start = 20").replace(
         'file = "', f'file = "{MANIFEST.parent.resolve()}/'
     )
-    text = text.replace("tracks.json", str((MANIFEST.parent / "tracks.json").resolve()))
+    shutil.copy(MANIFEST.parent / "tracks.json", folder)
     manifest = folder / "pairs.toml"
     manifest.write_text(text, encoding="utf-8")
     return manifest
