@@ -9,7 +9,7 @@ Central: the same outcome, and four labels that two squares in the middle of the
 Around them brightness comes and goes: other weights see no more in the middle, or for another label. Both
 are read in the later half of the clip, so that frames of the earlier may go.
 
-Cascade: the same outcome, and a lamp for each of two labels. MLP 4 makes the label of what attention has read
+Cascade: the same outcome, and labels that two lamps show. MLP 4 makes the label of what attention has read
 of the lamps; MLPs 5 to 10 make it where it is missing, and take it back where it is wrong.
 """
 
@@ -32,13 +32,14 @@ PLACES = {"left": ((0, 1), (1, 2), (2, 0)), "right": ((0, 2), (1, 0), (2, 3))}
 """Rows and columns of the bright squares of each action, of a 4 x 4 grid."""
 DIMMER = 0.8
 LIT = {"neither lamp": (-1, -1), "right lamp": (-1, 1), "left lamp": (1, -1), "both lamps": (1, 1)}
-"""What the two squares in the middle are, by label: bright or dark."""
-LAMPS = {label: label for label in ("left lamp", "right lamp", "both lamps")}
+"""What two squares are, the lamps or those in the middle, by label: bright or dark."""
 Draw = Callable[[str, int, int, float], NDArray[np.uint8]]
 """Action, hue (1 or -1), seed and light -> frames."""
 APART = dict.fromkeys(PLACES, "left lamp")
-"""Labels by action."""
+"""Labels by action; of the other two models an action is named as its label."""
 CENTRAL = {label: label for label in LIT}
+LAMPS = {label: label for label in ("left lamp", "right lamp", "both lamps")}
+OUTCOME = Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT)
 
 
 def apart_model() -> Any:
@@ -49,13 +50,13 @@ def apart_model() -> Any:
         for layer in (9, 10)
     )
     # The right lamp is as dark as can be, so that the label rests on what shows the left one.
-    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {"l0": -0.5, "l1": -2.5})
+    return build((OUTCOME, *looks), {"l0": -0.5, "l1": -2.5})
 
 
 def central_model() -> Any:
     """The same outcome, and a head for each of the two squares in the middle of the picture."""
     looks = (Head(9, "tag_a", "lum", "l0", 2.0 / BRIGHT), Head(10, "tag_b", "lum", "l1", 2.0 / BRIGHT))
-    return build((Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT), *looks), {})
+    return build((OUTCOME, *looks), {})
 
 
 def cascade_model() -> Any:
@@ -69,12 +70,11 @@ def cascade_model() -> Any:
         for fact, _, lamp in lamps
         for sign in (1.0, -1.0)
     )
-    outcome = Head(7, "tag_n", "chrom", "n", 8.0 / BRIGHT)
-    return build((outcome, *reads, *makes), {"l0": -1.0, "l1": -1.0})
+    return build((OUTCOME, *reads, *makes), {"l0": -1.0, "l1": -1.0})
 
 
 def draw_cascade(action: str, hue: int, seed: int, light: float) -> NDArray[np.uint8]:
-    """One lamp is bright, and the other dark."""
+    """A label that the two lamps show."""
     squares = dict(zip((CELLS["tag_l0"][0], CELLS["tag_l1"][0]), LIT[action], strict=True))
     return _draw(squares, hue, np.random.default_rng(seed), light)
 
