@@ -80,6 +80,10 @@ class Assay:
         self._facts: dict[str, Any] | None = None
         self._precision: tuple[str, str] | None = None
         self._measured: dict[str, dict[str, Any]] = {}
+        self._controls: dict[str, Assay] = {}
+        """The first seed that was asked for, by the kind of its weights."""
+        self._alike: Assay | None = None
+        """The same modules with the weights of another seed, whose sites are checked for both."""
         self._pixels: dict[tuple[str, Sampling], Tensor] = {}
         self.seen = Seen()
         """What is kept of preprocessed frames: shared by all that preprocess alike, in every window."""
@@ -93,6 +97,8 @@ class Assay:
         """The same pairs on another model (random weights, say), with the same bench."""
         other = Assay(source, self.pairs, self.bench)
         other._precision = self.precision()
+        if source.reinit is not None:
+            other._alike = self._controls.setdefault(source.reinit[0], other)
         if (source.location, source.build) == (self.source.location, self.source.build):
             # The same preprocessing of the same clips.
             other._pixels, other.seen = self._pixels, self.seen
@@ -205,6 +211,8 @@ class Assay:
         Raises:
             MeasurementError: a site is not what its name says; nothing is measured then.
         """
+        if self._facts is None and self._alike not in (None, self):
+            self._facts = {**self._alike.facts(), "fingerprint": fingerprint(self.source)}
         if self._facts is None:
             first = self.chosen("outcome")[0]
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from circuit_claims.measure.ablation import clip_of
 from circuit_claims.measure.attribution import attribute
 from circuit_claims.measure.digits import digits
-from circuit_claims.measure.errors import MeasurementError
+from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.grid import Cell, count, published_cells, tubelet_cells
 from circuit_claims.measure.margin import run_on, said
 from circuit_claims.measure.runs import batch_plan, one_clip
@@ -81,8 +81,8 @@ def whole_frames(model: ResidualModel, ends: tuple[float, float]) -> Tensor:
     """The mask of the frames from one fraction of the clip up to another."""
     chosen = [frame for frame in range(model.frames) if ends[0] <= frame / model.frames < ends[1]]
     if not chosen:
-        raise MeasurementError(
-            f"{model.name}: none of {model.frames} frames lies in {ends[0]:g} to {ends[1]:g}"
+        raise NotApplicable(
+            f"{model.name}: none of its {model.frames} frames lies in {ends[0]:g} to {ends[1]:g} of a clip"
         )
     mask = mask_of(model, ())
     mask[chosen] = True

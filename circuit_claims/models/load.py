@@ -66,7 +66,8 @@ def load(source: ModelSource, device: str = "cpu", threads: int = 1) -> Residual
         else:
             folder = locate(source)
             architecture = _architecture(source.name, read_json(source.name, folder / CONFIG))
-            hf_model = _trained(source, folder, architecture)
+            drawn = source.reinit is not None and source.reinit[0] == "random"
+            hf_model = (_untrained if drawn else _trained)(source, folder, architecture)
             preprocessor = read_json(source.name, folder / PREPROCESSOR)
         if source.reinit is not None:
             hf_model = _reinitialised(hf_model, *source.reinit)
@@ -102,10 +103,7 @@ def _trained(source: ModelSource, folder: Path, architecture: Architecture) -> A
             renamed, found = read(key_mapping=dict(architecture.newer_names))
             model, info = (model, info) if found["missing_keys"] else (renamed, found)
     except Exception as error:  # a truncated file, a wrong shape, a configuration that it rejects
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            source.name, f"{folder} does not load ({reason})", "save or download it again"
-        ) from error
+        raise _does_not_load(source, folder, error) from error
     lacking = sorted(info["missing_keys"]) + sorted(str(entry[0]) for entry in info["mismatched_keys"])
     if lacking:
         shown = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
@@ -115,6 +113,24 @@ def _trained(source: ModelSource, folder: Path, architecture: Architecture) -> A
             "pass a checkpoint that was fine-tuned to classify videos",
         )
     return model
+
+
+def _untrained(source: ModelSource, folder: Path, architecture: Architecture) -> Any:
+    """A model of the folder's configuration without weights: they are drawn under a seed next."""
+    import transformers
+
+    model = getattr(transformers, architecture.model)
+    try:
+        config = model.config_class.from_pretrained(str(folder), attn_implementation="sdpa")
+        with torch.device("meta"):
+            return model(config)
+    except Exception as error:  # a configuration that it rejects
+        raise _does_not_load(source, folder, error) from error
+
+
+def _does_not_load(source: ModelSource, folder: Path, error: Exception) -> ModelError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ModelError(source.name, f"{folder} does not load ({reason})", "save or download it again")
 
 
 def _reinitialised(hf_model: Any, kind: ReinitKind, seed: int) -> Any:

@@ -24,7 +24,7 @@ from circuit_claims.measure.assay import Assay, Bench
 from circuit_claims.measure.attention import ONE_FRAME, pixels_of
 from circuit_claims.measure.circuit import Circuit
 from circuit_claims.measure.controls import CONTROLS, SHUFFLE_SEED
-from circuit_claims.measure.errors import NotApplicable
+from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.labour import labour
 from circuit_claims.measure.questions.labour import CLAIMED, SHOWN
 from circuit_claims.measure.recovery import projection
@@ -211,6 +211,22 @@ def test_moved_windows_are_measured_once(on: Ask) -> None:
     assert again._assay.bench.store.misses == before
     assert again._assay._model is None
     assert len(first.values) == 2
+
+
+def test_the_sites_of_random_weights_are_checked_on_one_seed(on: Ask) -> None:
+    """The modules are the same, and so are their sites; weights and numbers are each seed's own."""
+    circuit = on(4)
+    first, *others = circuit.random()
+    store = circuit._assay.bench.store
+    asked = [of._assay.facts() for of in (first, *others)]
+    assert len({facts["fingerprint"] for facts in asked}) == len(asked)
+    described = [
+        of._assay._key("per_pair.facts", {}, of._assay.chosen("outcome")[0]) for of in (first, *others)
+    ]
+    assert [store.get(key) is not None for key in described] == [True, *[False] * len(others)]
+    first._assay._facts["identity"]["passed"] = False
+    with pytest.raises(MeasurementError, match="sites are not what their names say"):
+        circuit.random()[1].growth(1, 2)
 
 
 def test_the_label_is_asked_in_every_window_that_fits(on: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from integer_toy import DONOR, RECIPIENT, clip, integer_toy
 
-from circuit_claims.measure.errors import MeasurementError
+from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.grid import count, published_cells, tubelet_cells
 from circuit_claims.measure.regions import (
     ablate_regions,
@@ -149,7 +149,7 @@ def test_whole_frames_are_by_fraction(tiny: Any) -> None:
     model = tiny(num_frames=32, tubelet_size=[2, 8, 8])
     chosen = whole_frames(model, (10 / 32, 14 / 32)).flatten(1).all(1).nonzero().flatten()
     assert chosen.tolist() == [10, 11, 12, 13]
-    with pytest.raises(MeasurementError, match=r"none of 8 frames lies in 0\.51 to 0\.52"):
+    with pytest.raises(NotApplicable, match=r"none of its 8 frames lies in 0\.51 to 0\.52"):
         whole_frames(tiny(), (0.51, 0.52))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import VivitConfig, VivitForVideoClassification
 
 from circuit_claims.models.architectures import KNOWN
 from circuit_claims.models.load import ARCHITECTURES, ModelError, ModelSource, load, parse_source
@@ -79,6 +80,18 @@ def test_loading_says_nothing(checkpoint: Path, capfd: pytest.CaptureFixture[str
     load_folder(checkpoint)
     load_folder(checkpoint, "random:", "#1")
     assert capfd.readouterr() == ("", "")
+
+
+def test_fresh_weights_need_no_trained_ones(checkpoint: Path) -> None:
+    """They are what Hugging Face draws for the same configuration under the same seed; no file is read."""
+    drawn = logits(load_folder(checkpoint, "random:", "#1"))
+    config = json.loads((checkpoint / "config.json").read_text())
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        own = VivitForVideoClassification(VivitConfig(**config))
+    assert torch.equal(drawn, logits(load(ModelSource(name="x", build=lambda: own, build_fingerprint="x"))))
+    (checkpoint / "model.safetensors").write_bytes(b"")
+    assert torch.equal(drawn, logits(load_folder(checkpoint, "random:", "#1")))
 
 
 def test_fresh_weights_are_those_of_the_seed_and_of_hugging_face(checkpoint: Path) -> None:
