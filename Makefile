@@ -20,9 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP) ## make the environment in .venv
 
-# WORKERS share the measuring, and none is started where nothing is missing. ARGS="-n 0": in one process. Hypothesis, where it is installed, takes a second of every session to say that it had nothing to do
+# WORKERS share the measuring, and none is started where nothing is missing; tests are handed out one by one, since some measure for many others. ARGS="-n 0": in one process. Hypothesis, where it is installed, takes a second of every session to say that it had nothing to do
 claims: $(STAMP) ## judge the paper's claims on the embedded model (reports/latest.json)
-	$(BIN)/python -m pytest claims/ -p no:hypothesispytest -n auto --maxprocesses $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest claims/ -p no:hypothesispytest -n auto --maxprocesses $(WORKERS) --maxschedchunk 1 $(ARGS)
 
 test: $(STAMP) ## the fast tests, ruff and mypy (under 10 minutes)
 	$(BIN)/ruff check .
@@ -77,14 +77,14 @@ truth-table: $(STAMP) ## judge the models with a known answer and write docs/tru
 	-$(BIN)/python -m pytest $(wildcard claims/test_[89]_*.py) $(TRUTH_LATER) $(TRUTH_ALL) --circuit-report-dir reports/all -q --tb=no -n 2
 	-$(BIN)/python -m pytest $(wildcard claims/test_[67]_*.py) $(TRUTH_LOOKS) $(TRUTH_PAIRS) --circuit-report-dir reports/looks -q --tb=no -n 2
 	-$(BIN)/python -m pytest $(TRUTH_CORE) $(wildcard claims/test_9_*.py claims/test_10_*.py) $(TRUTH_ORDERS) --circuit-report-dir reports/orders -q --tb=no -n 2
-	$(BIN)/python -m circuit_claims.judge.predictions reports/truth/latest.json claims/recorded
-	$(BIN)/python -m circuit_claims.organisms.near_misses reports/near-misses.json
-	$(BIN)/python -m circuit_claims.report.truth $(TRUTH_REPORTS) reports/near-misses.json claims/recorded docs/truth-table.md
+	$(BIN)/python -m tools.pages.predictions reports/truth/latest.json claims/recorded
+	$(BIN)/python -m tools.pages.near_misses reports/near-misses.json
+	$(BIN)/python -m tools.pages.truth $(TRUTH_REPORTS) reports/near-misses.json claims/recorded docs/truth-table.md
 
 AUDITED := --circuit-model organism --circuit-model organism-outcome
 audit: $(STAMP) ## what the paper says, prints, and what was found: docs/audit.md (after `make truth-table`)
 	-$(BIN)/python -m pytest claims/ $(AUDITED) --circuit-report-dir reports/audit -q --tb=no -n 2
-	$(BIN)/python -m circuit_claims.report.audit $(wildcard $(TRUTH_REPORTS)) reports/audit/latest.json claims/catalogue.toml docs/audit.md
+	$(BIN)/python -m tools.pages.audit $(wildcard $(TRUTH_REPORTS)) reports/audit/latest.json claims/catalogue.toml docs/audit.md
 
 mutation: $(STAMP) ## mutants of judge/ and recovery.py; starts where it stopped (half an hour; see docs/mutation.md)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
@@ -121,7 +121,7 @@ sample-again: $(STAMP) ## render reports/sample/ again from its JSON
 	$(BIN)/python tests/report/picture.py reports/sample/latest.html reports/sample/first-screen.png
 
 organism: $(STAMP) ## render the clips and train the embedded models again (about an hour)
-	$(BIN)/python -m circuit_claims.organisms.make all
+	$(BIN)/python -m tools.organism.make all
 
 clean: ## remove the environment and everything measured
 	rm -rf $(VENV) .circuit-cache reports/latest.*

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.judge.record import Record, read_record
 from circuit_claims.judge.tolerance import ELSEWHERE as WIDER
-from circuit_claims.organisms.changes import (
+from tools.what_ci_catches.changes import (
     AGAIN,
     BASE,
     FINE,

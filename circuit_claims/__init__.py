@@ -8,19 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from circuit_claims.checking import Checked, CheckError, check
-    from circuit_claims.drawing import curve
     from circuit_claims.judge.claim import Kind, Scope, claim
     from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
     from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post, resid_pre
     from circuit_claims.report.notebook import Report
+    from circuit_claims.run.curves import curve
+    from circuit_claims.run.notebook import Checked, CheckError, check
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "check": "circuit_claims.checking",
-    "Checked": "circuit_claims.checking",
-    "CheckError": "circuit_claims.checking",
+    "check": "circuit_claims.run.notebook",
+    "Checked": "circuit_claims.run.notebook",
+    "CheckError": "circuit_claims.run.notebook",
     "claim": "circuit_claims.judge.claim",
     "Kind": "circuit_claims.judge.claim",
     "Scope": "circuit_claims.judge.claim",
@@ -30,7 +30,7 @@ _HOME = {
     "between": "circuit_claims.judge.expectation",
     "exactly": "circuit_claims.judge.expectation",
     "negligible": "circuit_claims.judge.expectation",
-    "curve": "circuit_claims.drawing",
+    "curve": "circuit_claims.run.curves",
     "attn_out": "circuit_claims.models.sites",
     "mlp_out": "circuit_claims.models.sites",
     "resid_pre": "circuit_claims.models.sites",

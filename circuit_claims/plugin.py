@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from circuit_claims.judge.claim import Claim, Verdict
     from circuit_claims.judge.ledger import Planned, Result
     from circuit_claims.measure.circuit import Circuit
-    from circuit_claims.session import ClaimSession
+    from circuit_claims.run.session import ClaimSession
 
 SESSION: pytest.StashKey[ClaimSession] = pytest.StashKey()
 PLANNED: pytest.StashKey[Planned] = pytest.StashKey()
@@ -31,7 +31,7 @@ PROPERTY = "circuit_claim"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the ``--circuit-*`` options; their values are plain data, which xdist ships to workers."""
-    from circuit_claims.options import add_options
+    from circuit_claims.run.options import add_options
 
     add_options(parser.getgroup("circuit", "circuit-claims: findings about circuits as tests"))
 
@@ -39,9 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the claim marker and the session's book."""
     config.addinivalue_line("markers", "circuit_claim(claim): the claim that a test judges (set by @claim)")
-    from circuit_claims.options import Options
-    from circuit_claims.session import open_session
-    from circuit_claims.toml_claims import TomlClaims
+    from circuit_claims.run.options import Options
+    from circuit_claims.run.session import open_session
+    from circuit_claims.run.toml_claims import TomlClaims
 
     session = open_session(Options.of(config), worker=hasattr(config, "workerinput"))
     config.stash[SESSION] = session
@@ -53,8 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """``-n auto``: no workers where there is nothing for them to measure, else what xdist makes of it."""
-    from circuit_claims.options import Options
-    from circuit_claims.warm import is_warm
+    from circuit_claims.run.options import Options
+    from circuit_claims.run.workers import is_warm
 
     return 0 if is_warm(Options.of(config), _asked(config)) else None
 
@@ -267,7 +267,7 @@ class _Book:
             session.exitstatus = exitstatus if worse else status
         judged = {planned.nodeid for planned in self._session.planned}
         if self._session.report and self._session.report["run"]["complete"] and self._ran == judged:
-            from circuit_claims.warm import note
+            from circuit_claims.run.workers import note
 
             note(self._session.options, _asked(self._config), judged)
 

@@ -10,8 +10,8 @@ import pytest
 
 from circuit_claims.judge.claim import Claim, Kind, Quantifier, Scope
 from circuit_claims.judge.record import read_record
-from circuit_claims.organisms.near_misses import near_misses
 from circuit_claims.organisms.registry import beside
+from tools.pages.near_misses import near_misses
 
 CLAIMS = beside("claims")
 RECORDS = sorted((CLAIMS / "recorded").glob("*.toml"))

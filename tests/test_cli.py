@@ -43,7 +43,7 @@ def test_a_folder_without_claims_is_told(tmp_path):
     done = run("list", "claims", str(tmp_path))
     assert done.returncode == USAGE
     assert done.stderr.strip() == (
-        f"{tmp_path}: no claims could be collected there; `pytest --collect-only {tmp_path}` says why"
+        f"{tmp_path}: no claims could be collected; `pytest --collect-only {tmp_path}` says why"
     )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from circuit_claims.organisms.near_misses import near_misses
-from circuit_claims.report.truth import cells, supported_misses
+from tools.pages.near_misses import near_misses
+from tools.pages.truth import cells, supported_misses
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDED = ROOT / "claims" / "recorded"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from circuit_claims.organisms.changes import AGAIN, GROSS, write
+from tools.what_ci_catches.changes import AGAIN, GROSS, write
 
 ROOT = Path(__file__).resolve().parents[1]
 BY_NAME = {change.name: change for change in (*GROSS, AGAIN)}

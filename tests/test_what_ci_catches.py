@@ -10,7 +10,7 @@ import pytest
 
 from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.record import Entry, Record
-from circuit_claims.organisms.changes import AGAIN, Change
+from tools.what_ci_catches.changes import AGAIN, Change
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "what_ci_catches.py"
 
@@ -119,8 +119,8 @@ def test_another_budget_of_memory_is_another_plan(ci):
 
     from circuit_claims.measure.runs import batch_plan, in_chunks
     from circuit_claims.models.load import load
-    from circuit_claims.options import _bytes
     from circuit_claims.organisms.registry import resolve
+    from circuit_claims.run.options import _bytes
 
     model = load(resolve("organism"))
     sites = list(range(2 * model.n_layers))

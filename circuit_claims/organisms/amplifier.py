@@ -102,5 +102,5 @@ def weights_hash(folder: Path) -> str:
 def _unfitted(why: str) -> tuple[str, str]:
     return (
         f"no direction to amplify was fitted to it ({why})",
-        "fit one to the embedded models by `python -m circuit_claims.organisms.directions`",
+        "fit one to the embedded models by `python -m tools.organism.directions`",
     )

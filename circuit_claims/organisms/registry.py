@@ -14,7 +14,8 @@ from circuit_claims.organisms.edits import EDITS, edited_source
 from circuit_claims.organisms.planted import PLANTED, PREFIX, planted_source, scenes_hash, write_pairs
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_WEIGHTS = Path(__file__).resolve().parent / "weights"
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+"""The folder of the embedded models."""
 
 EMBEDDED: Mapping[str, str] = {
     "organism": "a 12-layer ViViT trained here on eight rendered actions, never told the outcome",
@@ -47,7 +48,7 @@ def resolve(name: str) -> ModelSource:
     Raises:
         ModelError: nothing goes by that name.
     """
-    known: dict[str, Path | ModelSource] = {model: _WEIGHTS / model for model in EMBEDDED}
+    known: dict[str, Path | ModelSource] = {model: WEIGHTS / model for model in EMBEDDED}
     mentioned = re.search(rf"{PREFIX}([\w.-]+)", name)
     if mentioned:
         known[mentioned[0]] = _planted(mentioned[1])
@@ -57,7 +58,7 @@ def resolve(name: str) -> ModelSource:
 def _planted(short: str) -> ModelSource:
     if short in EDITS:
         base = EDITS[short].base
-        return edited_source(ModelSource(name=base, location=_WEIGHTS / base), short)
+        return edited_source(ModelSource(name=base, location=WEIGHTS / base), short)
     if short in PLANTED:
         return planted_source(short)
     there = ", ".join([*PLANTED, *EDITS])

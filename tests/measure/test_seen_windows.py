@@ -20,7 +20,7 @@ from circuit_claims.measure.assay import Assay, Bench
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.store import Store
 from circuit_claims.organisms.registry import resolve
-from circuit_claims.under_test import UnderTest
+from circuit_claims.run.subject import UnderTest
 
 BY_TIME = Sampling("time", 8, start=Decimal("0.5"), every=Decimal("0.08"))
 BY_FRAMES = Sampling("stride", 8, 2, 4)
@@ -194,7 +194,7 @@ def test_the_pairs_under_test_are_told_apart_by_their_windows(folder: Path) -> N
 
 
 def test_pictures_on_the_page_are_of_the_pairs_window(folder: Path, tmp_path: Path) -> None:
-    from circuit_claims.frames import frames_of
+    from circuit_claims.run.frames import frames_of
 
     pair = pair_of(folder, "slow", "fast", sampling=BY_TIME)
     pairs = PairSet("made", Path("pairs.toml"), BY_FRAMES, (pair,), None)

@@ -17,10 +17,10 @@ from transformers import VivitConfig, VivitForVideoClassification
 from circuit_claims.models.checkpoint import fingerprint
 from circuit_claims.models.source import ModelError, ModelSource
 from circuit_claims.organisms.amplifier import BLOCKS, FILE, Directions, plant, read_directions
-from circuit_claims.organisms.directions import deltas, fit_directions, unread
 from circuit_claims.organisms.edits import EDITS, edited_source
-from circuit_claims.organisms.evaluate import load
 from circuit_claims.organisms.registry import pairs_of, resolve
+from tools.organism.directions import deltas, fit_directions, unread
+from tools.organism.evaluate import load
 
 pytestmark = pytest.mark.machines
 

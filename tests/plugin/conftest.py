@@ -36,7 +36,7 @@ ONE = {
 """The body of a test that ends in a verdict."""
 
 HEAVY = (
-    "circuit_claims.closing",
+    "circuit_claims.run.finish",
     "circuit_claims.judge.contrasts",
     "circuit_claims.judge.effects",
     "circuit_claims.judge.verdict",
@@ -57,15 +57,15 @@ HEAVY = (
 )
 MEASURING = (
     "circuit_claims.clips.decode",
-    "circuit_claims.frames",
+    "circuit_claims.run.frames",
     "circuit_claims.measure.assay",
     "circuit_claims.measure.circuit",
     "circuit_claims.measure.per_pair",
     "circuit_claims.measure.store",
     "circuit_claims.models.load",
     "circuit_claims.organisms.registry",
-    "circuit_claims.session",
-    "circuit_claims.setting",
+    "circuit_claims.run.session",
+    "circuit_claims.run.context",
 )
 ALONE = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:benchmark", "-p", "no:anyio")
 """Without plugins that a claim has no use for: hypothesis alone takes seconds to import, in every run."""

@@ -46,12 +46,12 @@ def load() -> None:
     import scipy.special
     from transformers import VivitConfig, VivitForVideoClassification, VivitImageProcessor
 
-    import circuit_claims.frames
     import circuit_claims.measure.per_pair
     import circuit_claims.models.load
+    import circuit_claims.run.frames
 
     _ = (matplotlib.figure, scipy.special, VivitConfig, VivitForVideoClassification, VivitImageProcessor)
-    _ = (circuit_claims.frames, circuit_claims.measure.per_pair, circuit_claims.models.load)
+    _ = (circuit_claims.run.frames, circuit_claims.measure.per_pair, circuit_claims.models.load)
 
 
 def run(

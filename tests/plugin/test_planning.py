@@ -5,7 +5,7 @@ import re
 import pytest
 
 from circuit_claims.measure.rehearsal import Book, Need
-from circuit_claims.planning import plan_lines
+from circuit_claims.run.plan import plan_lines
 
 
 def plan(result):

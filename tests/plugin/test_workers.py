@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from circuit_claims import warm
-from circuit_claims.options import Options
+from circuit_claims.run import workers as warm
+from circuit_claims.run.options import Options
 
 AUTO = ("-n", "auto", "--maxprocesses=1")
 

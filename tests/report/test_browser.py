@@ -12,9 +12,9 @@ from browsers import NoBrowserError, expected, launched
 from hostile import hostile_report
 from reports_by_hand import a_report
 
+from circuit_claims.commands.report import frames_at_hand
 from circuit_claims.report import html
 from circuit_claims.report.reading import read
-from circuit_claims.report_command import frames_at_hand
 
 pytestmark = pytest.mark.slow
 if expected():  # a page that nobody opened must not look like one that passed

@@ -1,0 +1,1 @@
+"""The subcommands of ``circuit-claims``, a module for each."""

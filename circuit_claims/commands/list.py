@@ -1,0 +1,96 @@
+"""``circuit-claims list``: the models, claims or pairs there are, without running anything."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from circuit_claims.commands.pair import rows
+from circuit_claims.commands.tables import print_table
+
+
+class NoClaims(Exception):  # noqa: N818 - what is wrong is in its words
+    """A folder has no claims, or they cannot be collected."""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser("list", help="name the models, claims or pairs there are")
+    parser.add_argument("what", choices=("models", "claims", "pairs"))
+    parser.add_argument("--circuit-pairs", metavar="FILE", help="the manifest to list pairs of")
+    parser.add_argument("folder", nargs="?", type=Path, help="where claims are (default: claims/)")
+
+
+def faults() -> tuple[type[Exception], ...]:
+    """What is wrong with the user's input, and explains itself."""
+    from circuit_claims.clips.errors import ManifestError
+
+    return ManifestError, NoClaims
+
+
+def run(options: argparse.Namespace) -> int:
+    """List what is asked for."""
+    return {"models": _models, "claims": _claims, "pairs": _pairs}[options.what](options)
+
+
+def _models(_options: argparse.Namespace) -> int:
+    from circuit_claims.organisms.registry import names
+
+    rows = list(names().items())
+    rows += [
+        ("random:NAME#SEED", "the same architecture with fresh weights"),
+        ("shuffled:NAME#SEED", "the trained weights, permuted within each tensor"),
+        ("OWNER/NAME[@REVISION]", "a ViViT on the Hugging Face hub, such as google/vivit-b-16x2-kinetics400"),
+        ("./FOLDER", "a folder that save_pretrained wrote"),
+    ]
+    print_table(("name", "what it is"), rows)
+    return 0
+
+
+def _claims(options: argparse.Namespace) -> int:
+    import pytest
+
+    from circuit_claims.organisms.registry import beside
+
+    folder = options.folder or beside("claims")
+    collector = _Collector()
+    # The package is imported already, which pytest would warn of, and a strict project would fail on.
+    quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        status = pytest.main([str(folder), "--collect-only", *quiet], plugins=[collector])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not collector.claims:
+        raise NoClaims(f"{folder}: no claims could be collected; `pytest --collect-only {folder}` says why")
+    print_table(("claim", "scope", "statement", "source"), list(collector.claims.values()))
+    return 0
+
+
+class _Collector:
+    """A pytest plugin that keeps what `@claim` put on the tests."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, tuple[str, ...]] = {}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        for item in items:
+            marker = item.get_closest_marker("circuit_claim")
+            if marker:
+                claim = marker.args[0]
+                self.claims.setdefault(
+                    claim.key, (claim.key, str(claim.scope), claim.statement, claim.source)
+                )
+
+
+def _pairs(options: argparse.Namespace) -> int:
+    from circuit_claims.clips.pairs import load_pairs
+    from circuit_claims.clips.paper import paper_manifest
+    from circuit_claims.organisms.registry import pairs_of, resolve
+    from circuit_claims.run.subject import PAPER
+
+    named = options.circuit_pairs
+    if named == PAPER:
+        named = paper_manifest(Path(".circuit-cache"))
+    rows(load_pairs(named or pairs_of(resolve("organism"))))
+    return 0

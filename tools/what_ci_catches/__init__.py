@@ -1,0 +1,1 @@
+"""Changed copies of the embedded model: which of them does a run against a record notice?"""
