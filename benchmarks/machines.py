@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from circuit_claims.judge.record import write_whole
+from circuit_claims.files import write_whole
 from circuit_claims.models.processor import flags
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from circuit_claims.run.stash import CALLING, PLANNED, RESULT, SESSION
+
 if TYPE_CHECKING:
     from circuit_claims.judge.claim import Claim, Verdict
-    from circuit_claims.judge.ledger import Planned, Result
+    from circuit_claims.judge.ledger import Planned
     from circuit_claims.measure.circuit import Circuit
-    from circuit_claims.run.session import ClaimSession
 
-SESSION: pytest.StashKey[ClaimSession] = pytest.StashKey()
-PLANNED: pytest.StashKey[Planned] = pytest.StashKey()
-RESULT: pytest.StashKey[Result] = pytest.StashKey()
-CALLING: pytest.StashKey[bool] = pytest.StashKey()
 PROPERTY = "circuit_claim"
 
 
@@ -39,8 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the claim marker and the session's book."""
     config.addinivalue_line("markers", "circuit_claim(claim): the claim that a test judges (set by @claim)")
+    from circuit_claims.run.modes import open_session
     from circuit_claims.run.options import Options
-    from circuit_claims.run.session import open_session
     from circuit_claims.run.toml_claims import TomlClaims
 
     session = open_session(Options.of(config), worker=hasattr(config, "workerinput"))

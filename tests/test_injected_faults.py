@@ -152,8 +152,8 @@ FAULTS = {
     "another class is a failure": fault(
         "measure/controls.py",
         (
-            "assay.success(_other(assay, pair, same_action=False))",
-            "assay.failure(_other(assay, pair, same_action=False))",
+            "assay.success(other(assay.pairs, pair, same_action=False))",
+            "assay.failure(other(assay.pairs, pair, same_action=False))",
         ),
         named=f"{OTHER} {RESAMPLED}",
     ),

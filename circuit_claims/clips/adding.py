@@ -26,6 +26,7 @@ from circuit_claims.clips.remote import RemoteClip
 from circuit_claims.clips.sampling import Sampling
 from circuit_claims.clips.seconds import in_words
 from circuit_claims.clips.table import read_toml
+from circuit_claims.files import replacing
 
 CLIPS = "clips"
 """The folder beside the manifest that clips are copied into."""
@@ -292,10 +293,8 @@ def _entry(pair: NewPair, names: Mapping[str, str]) -> Any:
 def _write(manifest: Path, text: str, pairs: Sequence[NewPair]) -> None:
     """Replace the manifest at once, after its new text has been read back from beside it."""
     before = _content(manifest)
-    handle, name = tempfile.mkstemp(dir=manifest.parent, prefix=f".{manifest.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+    with replacing(manifest) as temporary:
+        with temporary.open("w", encoding="utf-8", newline="") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
@@ -307,8 +306,3 @@ def _write(manifest: Path, text: str, pairs: Sequence[NewPair]) -> None:
         kept = after["pair"][: len(after["pair"]) - len(pairs)]
         if kept != before.get("pair", []):
             raise ManifestError(manifest, "pair", "is written in a way that cannot be added to; use [[pair]]")
-        temporary.chmod(manifest.stat().st_mode & 0o777 if manifest.exists() else 0o644)
-        temporary.replace(manifest.resolve() if manifest.is_symlink() else manifest)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

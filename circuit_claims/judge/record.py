@@ -7,9 +7,7 @@ a verdict stands to all this. One mechanism serves three uses: the known finding
 and the truth table of models with a known answer.
 """
 
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +15,7 @@ from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 
+from circuit_claims.files import write_whole
 from circuit_claims.judge.claim import Kind, Outcome
 from circuit_claims.judge.tolerance import BEFORE_UNITS, declared_tolerance, numeric_tolerance
 
@@ -341,17 +340,3 @@ def _own_tolerance(said: Mapping[str, Any]) -> dict[str, float]:
             share * (abs(estimate or 1.0) if unit == "ratio" else 1.0) for unit, share in BEFORE_UNITS.items()
         ]
     return {} if any(isclose(tolerance, one, rel_tol=1e-5) for one in defaults) else {"tolerance": tolerance}
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Put a text in a file's place at once: a killed run leaves the old one whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -10,7 +10,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from circuit_claims.judge.record import RecordError, write_whole
+from circuit_claims.files import write_whole
+from circuit_claims.judge.record import RecordError
 
 SCHEMA = 1
 Values: TypeAlias = Mapping[tuple[str, str], Mapping[str, float]]

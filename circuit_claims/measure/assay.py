@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 from circuit_claims.clips.pairs import Pair, PairKind, PairSet, first_of_actions
 from circuit_claims.clips.sampling import Sampling, SamplingError
 from circuit_claims.measure.code_hash import PACKAGE, code_hash
-from circuit_claims.measure.controls import require_clips, third_clip
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.footage import Footage
+from circuit_claims.measure.other_pairs import require_clips, third_clip
 from circuit_claims.measure.seen import Seen
 from circuit_claims.measure.store import Store, versions
 from circuit_claims.models.checkpoint import fingerprint
-from circuit_claims.models.precision import AGREEMENT, MEMORY, bfloat16_unit, in_bfloat16
+from circuit_claims.models.device import MEMORY
+from circuit_claims.models.precision import AGREEMENT, bfloat16_unit, in_bfloat16
 from circuit_claims.models.processor import instruction_set
 
 if TYPE_CHECKING:
@@ -146,22 +147,20 @@ class Assay:
     ) -> None:
         """Measure what is missing: first the pairs that no other process measures, then wait for theirs."""
         for pair in missing:  # before anything is imported or loaded for it
-            require_clips(self, pair, str(params.get("control")))
-        module, name = what.split(".")
-        function = import_module(f"{PACKAGE}.measure.{module}").MEASUREMENTS[name]
+            require_clips(self.pairs, pair, str(params.get("control")))
         self.facts()
         busy: list[Pair] = []
         count = 0
         for wait, waiting in ((False, missing), (True, busy)):
             for pair in waiting:
-                make = partial(self._backing_off, partial(function, self, pair, params))
+                make = partial(self._backing_off, partial(_method(what), self, pair, params))
                 found = self.bench.store.once(self._key(what, params, pair), make, wait=wait)
                 if found is None:
                     busy.append(pair)
                     continue
                 done[pair.name] = self._noting_batches(found)
                 count += 1
-                self.bench.progress(f"{name} of {self.name}", count, len(missing))
+                self.bench.progress(f"{what.partition('.')[2]} of {self.name}", count, len(missing))
 
     def _backing_off(self, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What is measured, and in what batches where memory did not suffice for the plan."""
@@ -192,7 +191,7 @@ class Assay:
             "measurement": what,
             "params": dict(params),
             "weights": self._fingerprint,
-            "clips": [pair.positive.key, pair.negative.key, *third_clip(self, pair, params)],
+            "clips": [pair.positive.key, pair.negative.key, *self._of_another(pair, params)],
             "decoders": [
                 self.bench.footage.timeline(clip).decoder for clip in (pair.positive, pair.negative)
             ],
@@ -204,6 +203,15 @@ class Assay:
             "versions": versions(),
             "code": code_hash(f"measure.{what.split('.')[0]}"),
         }
+
+    def _of_another(self, pair: Pair, params: Mapping[str, Any]) -> list[Any]:
+        """What of another pair a measurement depends on: a clip, how it is sampled, and what decodes it."""
+        found = third_clip(self.pairs, pair, params)
+        if found is None:
+            return []
+        other, clip = found
+        decoder = self.bench.footage.timeline(clip).decoder
+        return [clip.key, dict(self.pairs.sampling_of(other).as_dict()), decoder]
 
     def facts(self) -> dict[str, Any]:
         """What the model is, and that its sites passed; measured on the first outcome pair, once.
@@ -217,9 +225,8 @@ class Assay:
             first = self.chosen("outcome")[0]
 
             def describe() -> dict[str, Any]:
-                from circuit_claims.measure import per_pair  # torch: not for what is in the store
-
-                return per_pair.describe(self, first)
+                found: dict[str, Any] = _method("per_pair.facts")(self, first, {})
+                return found
 
             found = self.bench.store.once(self._key("per_pair.facts", {}, first), describe, wait=True)
             assert found is not None
@@ -264,9 +271,7 @@ class Assay:
         first = self.chosen("outcome")[0]
 
         def compare() -> dict[str, Any]:
-            from circuit_claims.measure.precision import MEASUREMENTS  # torch: not for what is in the store
-
-            return self._backing_off(partial(MEASUREMENTS["agreement"], self, first, {}))
+            return self._backing_off(partial(_method("precision.agreement"), self, first, {}))
 
         found = self.bench.store.once(self._key("precision.agreement", {}, first), compare, wait=True)
         assert found is not None
@@ -340,3 +345,10 @@ class Assay:
     def pixels(self, window: np.ndarray) -> Tensor:
         """What the model's preprocessing makes of frames uint8 `[frame, h, w, 3]`."""
         return self.model("float32").preprocess(window)
+
+
+def _method(what: str) -> Callable[..., Any]:
+    """A measurement (`module.name`); its module imports torch, which what is in the store does not need."""
+    module, name = what.split(".")
+    method: Callable[..., Any] = import_module(f"{PACKAGE}.measure.{module}").MEASUREMENTS[name]
+    return method

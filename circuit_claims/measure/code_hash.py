@@ -17,7 +17,7 @@ EVERY_MEASUREMENT = ("measure.assay", "models.load")
 """What each of them goes through: which frames and clips, and how the model is loaded and preprocesses."""
 READING = ("clips.decode", "clips.decoder_child")
 """Both sides of the pipe: the second is started by its name."""
-NO_NUMBER = ("measure/store.py", "measure/code_hash.py")
+NO_NUMBER = ("files.py", "measure/store.py", "measure/code_hash.py")
 """What is on the way, and no number depends on: how numbers are kept, and under which key. An entry's own
 format and hash say whether it can be read."""
 

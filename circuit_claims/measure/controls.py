@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from circuit_claims.clips.pairs import Pair
-from circuit_claims.measure.errors import NotApplicable
+from circuit_claims.measure.other_pairs import other
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,8 +57,8 @@ def _noise_write(assay: Assay, pair: Pair) -> Roles:
 
 def _third_video(assay: Assay, pair: Pair) -> Roles:
     """Writes of another failure clip of the same action: a donor that does not know this outcome."""
-    other = _other(assay, pair, same_action=True)
-    return Roles(assay.success(pair), assay.failure(pair), source=assay.failure(other))
+    donor = other(assay.pairs, pair, same_action=True)
+    return Roles(assay.success(pair), assay.failure(pair), source=assay.failure(donor))
 
 
 def _noise_into_success(assay: Assay, pair: Pair) -> Roles:
@@ -68,13 +68,13 @@ def _noise_into_success(assay: Assay, pair: Pair) -> Roles:
 
 def _third_into_success(assay: Assay, pair: Pair) -> Roles:
     """The third video of the other direction: writes of another success, which leave the outcome as it is."""
-    other = _other(assay, pair, same_action=True)
-    return Roles(assay.failure(pair), assay.success(pair), source=assay.success(other))
+    donor = other(assay.pairs, pair, same_action=True)
+    return Roles(assay.failure(pair), assay.success(pair), source=assay.success(donor))
 
 
 def _other_class(assay: Assay, pair: Pair) -> Roles:
     """A donor that shows another action: the upper end of how far two clips can be apart."""
-    return Roles(assay.success(_other(assay, pair, same_action=False)), assay.failure(pair))
+    return Roles(assay.success(other(assay.pairs, pair, same_action=False)), assay.failure(pair))
 
 
 def _shuffled(assay: Assay, pair: Pair) -> Roles:
@@ -127,44 +127,6 @@ REVERSED: Mapping[str, str] = {
     "third video": "third into success",
 }
 """By direction, or by a control of the paper's direction, what stands for it in the other one."""
-
-OTHER_PAIR = {"third video": True, "third into success": True, "other class": False}
-"""Controls that take a clip of another pair, and whether it shows the same action."""
-OF_FAILURE = ("third video",)
-"""Those that take its failure clip; the others take its success clip."""
-
-
-def require_clips(assay: Assay, pair: Pair, control: str) -> None:
-    """Raise NotApplicable where the set lacks the pair that a control takes a clip of. Loads nothing."""
-    if control in OTHER_PAIR:
-        _other(assay, pair, same_action=OTHER_PAIR[control])
-
-
-def third_clip(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> list[Any]:
-    """What of another pair a measurement depends on, for the store's key: a clip, and how it is read.
-
-    Raises NotApplicable where the set has no such pair.
-    """
-    # A resampled write is of the clip that `ablation.resample` takes.
-    control = "other class" if params.get("by") == "resample" else params.get("control")
-    if control not in OTHER_PAIR:
-        return []
-    other = _other(assay, pair, same_action=OTHER_PAIR[control])
-    clip = other.clip(positive=control not in OF_FAILURE)
-    decoder = assay.bench.footage.timeline(clip).decoder
-    return [clip.key, dict(assay.pairs.sampling_of(other).as_dict()), decoder]
-
-
-def _other(assay: Assay, pair: Pair, *, same_action: bool) -> Pair:
-    """The next pair of the set with the same action, or with another, in the manifest's order."""
-    pairs = assay.chosen("outcome")
-    names = [other.name for other in pairs]
-    start = names.index(pair.name) if pair.name in names else 0
-    for other in (*pairs[start + 1 :], *pairs[:start]):
-        if (other.action == pair.action) is same_action and other.name != pair.name:
-            return other
-    wanted = "another pair of its action" if same_action else "a pair of another action"
-    raise NotApplicable(f"{pair.name}: the control needs {wanted}, and the set has none")
 
 
 def _through_codec(frames: np.ndarray) -> np.ndarray:

@@ -20,9 +20,10 @@ from circuit_claims.measure import ablation, heads, labour, per_pair, screening
 from circuit_claims.measure.assay import Assay
 from circuit_claims.measure.circuit import Circuit
 from circuit_claims.measure.code_hash import PACKAGE
-from circuit_claims.measure.controls import CONTROLS, OTHER_PAIR
+from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.drawn import levels
 from circuit_claims.measure.errors import UndefinedRecovery
+from circuit_claims.measure.other_pairs import OTHER_PAIR
 from circuit_claims.measure.questions.ablation import change
 from circuit_claims.measure.recovery import METRICS, Norms
 from circuit_claims.measure.transplant import Transplant, transplant

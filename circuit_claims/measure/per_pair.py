@@ -27,7 +27,7 @@ EVERY_LAYER_UP_TO = 4_000
 in fresh or shuffled weights."""
 
 
-def describe(assay: Assay, pair: Pair) -> dict[str, Any]:
+def _facts(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, Any]:
     """What a model is, and whether its sites are what their names say (on one pair), in float32."""
     model = assay.model("float32")
     # Other weights in the same modules, as controls have them, have the same sites.
@@ -113,6 +113,7 @@ def _drift(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, flo
 
 
 MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {
+    "facts": _facts,
     "sweep": _sweep,
     "trace": _trace,
     "calibration": _calibrate,

@@ -14,12 +14,12 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from circuit_claims.files import write_whole
 
 FORMAT = 2
 """Of an entry's file. A change makes every older entry a miss."""
@@ -62,8 +62,8 @@ class Store:
         if path is None:
             return
         with self._lock(path, wait=True):
-            try:
-                _write_atomically(path, f'{_head(fields)}{_sha256(body)}"\n,"payload":{body}}}\n')
+            try:  # not forced onto the disk, which takes as long as a measurement: a cut entry lacks its hash
+                write_whole(path, f'{_head(fields)}{_sha256(body)}"\n,"payload":{body}}}\n')
             except OSError as error:
                 self._problem(f"{path}: not kept ({error}); free space, or name another folder")
 
@@ -202,20 +202,3 @@ def _canonical(value: Any) -> str:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """Readers see the old file or the new one, also after a kill.
-
-    It is not forced onto the disk, which takes as long as many a measurement: where the machine itself
-    stops, an entry that is then cut off does not have its hash, and is measured again.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

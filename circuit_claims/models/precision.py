@@ -16,8 +16,6 @@ from circuit_claims.models.processor import CPUINFO, flags
 if TYPE_CHECKING:
     from circuit_claims.models.residual import ResidualModel, Write
 
-MEMORY = 4 * 2**30
-"""Bytes for the patched states of one sweep, unless a run is given other ones."""
 AGREEMENT = 0.002
 """Largest difference of a recovery (a fraction) that bfloat16 may make: 0.2 percentage points."""
 UNITS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}

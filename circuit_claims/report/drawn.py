@@ -12,11 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from circuit_claims.judge.record import write_whole
+from circuit_claims.files import write_whole
+from circuit_claims.report.style import Frames
 from circuit_claims.report.text import cleaned
 
-Frames = Mapping[tuple[str, str], Sequence[bytes]]
-"""JPEG frames of some clips, by pair and clip (``success``, ``failure``), evenly over the model's window."""
 DRAWS = ("matplotlib", "numpy", "pillow")
 
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from circuit_claims.report import derived, plain, wording
-from circuit_claims.report.drawn import Frames
 from circuit_claims.report.maps import token_map
-from circuit_claims.report.style import CLAIM, CONTROL, FAINT, INK, PAPER, PUBLISHED, folded, numbers
+from circuit_claims.report.style import CLAIM, CONTROL, FAINT, INK, PAPER, PUBLISHED, Frames, folded, numbers
 from circuit_claims.report.text import cleaned, visible
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.report import html, markdown
-from circuit_claims.report.drawn import Frames
+from circuit_claims.report.style import Frames
 
 
 def write_beside(

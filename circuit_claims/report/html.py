@@ -13,11 +13,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from circuit_claims.files import write_whole
 from circuit_claims.judge.counted import counted
-from circuit_claims.judge.record import write_whole
 from circuit_claims.report import derived, front, identities, plain, rows, summary, wording
-from circuit_claims.report.drawn import Frames, drawn
+from circuit_claims.report.drawn import drawn
 from circuit_claims.report.moves import HEADINGS, moves, sentence
+from circuit_claims.report.style import Frames
 from circuit_claims.report.text import cleaned
 
 Anchors = dict[tuple[str, str | None], str]

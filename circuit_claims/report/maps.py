@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.report.drawn import Frames
-from circuit_claims.report.style import FAINT, INK, folded, numbers
+from circuit_claims.report.style import FAINT, INK, Frames, folded, numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

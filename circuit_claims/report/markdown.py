@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from circuit_claims.judge.record import write_whole
+from circuit_claims.files import write_whole
 from circuit_claims.report import plain, summary, wording
 from circuit_claims.report.front import headline
 from circuit_claims.report.moves import HEADINGS, moves, sentence

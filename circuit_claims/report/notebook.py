@@ -15,7 +15,7 @@ from circuit_claims.report import wording
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from circuit_claims.report.drawn import Frames
+    from circuit_claims.report.style import Frames
 
 
 class Report:

@@ -12,10 +12,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from circuit_claims.files import write_whole
 from circuit_claims.judge.claim import Control, Design, Evidence, Outcome
 from circuit_claims.judge.drift import Comparison
 from circuit_claims.judge.ledger import Finding, Result
-from circuit_claims.judge.record import write_whole
 from circuit_claims.report.evidence import Shared, kept
 from circuit_claims.report.text import without_places
 

@@ -1,7 +1,10 @@
 """What all drawings share: colours, which a page replaces by its own, and gaps for what is no number."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import nan
+
+Frames = Mapping[tuple[str, str], Sequence[bytes]]
+"""JPEG frames of some clips, by pair and clip (``success``, ``failure``), evenly over the model's window."""
 
 INK, FAINT, PAPER = "#222831", "#8a929e", "#fefdfb"
 CLAIM = ("#1f5fd0", "#c2410c", "#0f766e", "#9d174d", "#6d28d9", "#4d7c0f", "#0369a1", "#92400e")

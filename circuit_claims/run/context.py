@@ -32,7 +32,7 @@ from circuit_claims.run.subject import UnderTest, under_test
 
 if TYPE_CHECKING:
     from circuit_claims.judge.ledger import Planned
-    from circuit_claims.report.drawn import Frames
+    from circuit_claims.report.style import Frames
     from circuit_claims.run.options import Options
 
 PAPER = "paper"

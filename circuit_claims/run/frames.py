@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.record import write_whole
+from circuit_claims.files import write_whole
 
 if TYPE_CHECKING:
     from circuit_claims.clips.decode import Decoder

@@ -127,7 +127,7 @@ def _run(words: list[str]) -> Checked:
     """Run pytest quietly and take the report from the session."""
     import pytest
 
-    from circuit_claims.plugin import SESSION
+    from circuit_claims.run.stash import SESSION
 
     held: dict[str, Any] = {}
 

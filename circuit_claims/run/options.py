@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.models.precision import MEMORY
+from circuit_claims.models.device import MEMORY
 
 if TYPE_CHECKING:
     import pytest

@@ -27,25 +27,6 @@ if TYPE_CHECKING:
     from circuit_claims.run.options import Options
 
 
-def open_session(options: Options, *, worker: bool) -> ClaimSession:
-    """The book of a run that measures, that only plans to, or that judges an earlier run again."""
-    if options.plan:
-        from circuit_claims.run.plan import PlanningSession
-
-        return PlanningSession(options, worker=worker)
-    if options.rejudge is None:
-        return ClaimSession(options, worker=worker)
-    import pytest
-
-    from circuit_claims.report.reading import ReportError
-    from circuit_claims.run.rejudge import RejudgingSession
-
-    try:
-        return RejudgingSession(options, worker=worker)
-    except ReportError as fault:
-        raise pytest.UsageError(str(fault)) from None
-
-
 class ClaimSession:
     """The book of one run, in one process; workers' books are merged into the controller's."""
 

@@ -33,7 +33,7 @@ def is_warm(options: Options, words: Sequence[str]) -> bool:
 
 def note(options: Options, words: Sequence[str], nodeids: Iterable[str]) -> None:
     """Note a run that was whole: of these words, of the tests `nodeids`."""
-    from circuit_claims.judge.record import write_whole
+    from circuit_claims.files import write_whole
 
     if options.cache is None or not options.cache.is_dir() or options.rejudge:
         return  # nothing is kept, or nothing was measured

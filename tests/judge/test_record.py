@@ -355,7 +355,7 @@ def test_the_new_text_waits_hidden_beside_the_old(path, monkeypatch):
     write_whole(path, "schema = 1\n")
     (temporary,) = waited
     assert temporary.parent == path.parent
-    assert temporary.name.startswith(".organism.toml.")
+    assert temporary.name.startswith(".organism-")
     assert temporary.read_text() == "schema = 1\n"
 
 

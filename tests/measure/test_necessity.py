@@ -20,7 +20,7 @@ from circuit_claims.clips.decode import Decoder
 from circuit_claims.clips.pairs import load_pairs
 from circuit_claims.measure.assay import Assay, Bench
 from circuit_claims.measure.circuit import Circuit
-from circuit_claims.measure.controls import CONTROLS, NECESSITY, REVERSED, third_clip
+from circuit_claims.measure.controls import CONTROLS, NECESSITY, REVERSED
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.labour import labour
 from circuit_claims.measure.patching import sweep
@@ -106,8 +106,8 @@ def test_controls_of_the_other_direction_are_those_of_the_turned_pair(world: Any
         if ours.source is not None:
             assert (ours.source == theirs.source).all()
         params = {"control": name}
-        assert third_clip(assay, pair, params) == third_clip(
-            turned._assay, other, {"control": REVERSED[name]}
+        assert assay._of_another(pair, params) == turned._assay._of_another(
+            other, {"control": REVERSED[name]}
         )
 
 

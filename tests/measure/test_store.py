@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import subprocess
 import sys
 import time
@@ -211,11 +210,10 @@ def test_a_write_that_fails_leaves_the_old_entry_whole(
     store = Store(tmp_path)
     store.put(FIELDS, PAYLOAD)
 
-    def full(handle: int, *_args: Any, **_how: Any) -> None:
-        os.close(handle)
+    def full(*_args: Any, **_how: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store_module.os, "fdopen", full)
+    monkeypatch.setattr(Path, "write_text", full)
     store.put(FIELDS, {"d": 0.25})
     assert "No space left" in store.problems[0]
     assert store.get(FIELDS) == PAYLOAD

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from circuit_claims.judge.record import write_whole
+from circuit_claims.files import write_whole
 from circuit_claims.report import plain, wording
 from circuit_claims.report.reading import ReportError, read
 from circuit_claims.report.text import cleaned

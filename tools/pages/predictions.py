@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from circuit_claims.files import write_whole
 from circuit_claims.judge.claim import Kind, Outcome
-from circuit_claims.judge.record import Entry, entry_fields, read_record, record_path, write_whole
+from circuit_claims.judge.record import Entry, entry_fields, read_record, record_path
 from circuit_claims.judge.tolerance import declared_tolerance
 
 
