@@ -57,7 +57,7 @@ calibration: $(STAMP) ## simulate every rule of the judge and write docs/calibra
 	$(BIN)/python -m tools.calibration $(ARGS)
 	$(BIN)/python docs/pictures/draw.py
 
-nulls: $(STAMP) ## judge untrained models by the whole suite and write docs/nulls.md (20 minutes)
+nulls: $(STAMP) ## judge untrained models by the whole suite and write docs/nulls.md (20 minutes; starts where it stopped)
 	$(BIN)/python -m tools.nulls $(ARGS)
 
 TRUTH_PAIRS := --circuit-pair '*-[1-8]' --circuit-pair '*-[1-8]-noise' --circuit-pair '*-[1-8]-other-clip' --circuit-pair '*-other'

@@ -8,12 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from circuit_claims.judge.claim import Kind, Scope, claim
+    from circuit_claims.judge.claim import claim
     from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
     from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post, resid_pre
     from circuit_claims.report.notebook import Report
     from circuit_claims.run.curves import curve
     from circuit_claims.run.notebook import Checked, CheckError, check
+    from circuit_claims.types import Kind, Scope
 
 __version__ = "0.1.0"
 
@@ -22,8 +23,8 @@ _HOME = {
     "Checked": "circuit_claims.run.notebook",
     "CheckError": "circuit_claims.run.notebook",
     "claim": "circuit_claims.judge.claim",
-    "Kind": "circuit_claims.judge.claim",
-    "Scope": "circuit_claims.judge.claim",
+    "Kind": "circuit_claims.types",
+    "Scope": "circuit_claims.types",
     "above": "circuit_claims.judge.expectation",
     "anything": "circuit_claims.judge.expectation",
     "below": "circuit_claims.judge.expectation",

@@ -19,9 +19,9 @@ import pytest
 from circuit_claims.run.stash import CALLING, PLANNED, RESULT, SESSION
 
 if TYPE_CHECKING:
-    from circuit_claims.judge.claim import Claim, Verdict
     from circuit_claims.judge.ledger import Planned
     from circuit_claims.measure.circuit import Circuit
+    from circuit_claims.types import Claim, Verdict
 
 PROPERTY = "circuit_claim"
 

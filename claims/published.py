@@ -6,7 +6,7 @@ which is arXiv 2603.11142 (March 2026). NB: the author's notebook, whose outputs
 
 import pytest
 
-from circuit_claims.measure.sample import Sample
+from circuit_claims.types import Sample
 
 LAYERS = range(4, 11)
 """The layers that the paper patched; 0 to 3 and 11 were never run."""

@@ -7,7 +7,7 @@ pairs, so that the interval is over actions and speaks of others too.
 import pytest
 
 from circuit_claims import above, attn_out, between, claim, mlp_out
-from circuit_claims.measure.sample import average
+from circuit_claims.types import average
 
 from .published import LAYERS
 

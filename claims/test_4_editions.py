@@ -3,7 +3,7 @@
 import pytest
 
 from circuit_claims import above, claim, exactly
-from circuit_claims.judge.claim import Kind
+from circuit_claims.types import Kind
 
 from .published import (
     E1_ATTENTION,

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from circuit_claims import above, below, claim, exactly
-from circuit_claims.judge.claim import Kind
+from circuit_claims.types import Kind
 
 from . import published
 from .published import printed

@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 
 from circuit_claims import above, below, between, claim, exactly
-from circuit_claims.judge.claim import Kind
 from circuit_claims.measure.grid import published_cells
+from circuit_claims.types import Kind
 
 from .published import (
     E1_ATTENTION,

@@ -5,21 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from circuit_claims.judge.claim import (
-    Claim,
-    Control,
-    Design,
-    Evidence,
-    Kind,
-    Outcome,
-    Quantifier,
-    Scope,
-    Verdict,
-)
 from circuit_claims.judge.drift import Comparison, Drift, Held
 from circuit_claims.judge.expectation import Expectation, above
 from circuit_claims.judge.ledger import NO_RECORD, Finding, Planned, Result
 from circuit_claims.judge.record import Entry, Record
+from circuit_claims.types import Claim, Control, Design, Evidence, Kind, Outcome, Quantifier, Scope, Verdict
 
 ONE_TO_FIVE = (1.0, 2.0, 3.0, 4.0, 5.0)
 """Mean 3, sd sqrt(2.5), se sqrt(0.5): the 95 % interval is 3 -+ 2.7764 * 0.7071 = [1.0368, 4.9632]."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from circuit_claims.judge.claim import Claim, Kind, Quantifier, Scope
 from circuit_claims.judge.record import read_record
 from circuit_claims.organisms.registry import beside
+from circuit_claims.types import Claim, Kind, Quantifier, Scope
 from tools.pages.near_misses import near_misses
 
 CLAIMS = beside("claims")

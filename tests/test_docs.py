@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 
 from circuit_claims import cli
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.recovery import METRICS
 from circuit_claims.organisms.registry import beside
+from circuit_claims.types import Outcome
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

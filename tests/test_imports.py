@@ -91,7 +91,7 @@ ROOMS = {
     "commands": {"clips", "models", "measure", "judge", "report", "organisms", "run", "commands"},
 }
 """Data walks through the rooms once, in one direction."""
-EVERYWHERE = {"files"}
+EVERYWHERE = {"files", "types"}
 """What any room may use."""
 
 

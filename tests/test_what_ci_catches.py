@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.record import Entry, Record
+from circuit_claims.types import Outcome
 from tools.what_ci_catches.changes import AGAIN, Change
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "what_ci_catches.py"

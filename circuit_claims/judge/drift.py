@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isclose, isfinite
 
-from circuit_claims.judge.claim import Claim, Evidence, Kind, Verdict
 from circuit_claims.judge.record import SIX_DIGITS, Entry, Record
 from circuit_claims.judge.tolerance import elsewhere_tolerance, numeric_tolerance
 from circuit_claims.judge.values import Values
+from circuit_claims.types import Claim, Evidence, Kind, Verdict
 
 
 class Weights(StrEnum):

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from circuit_claims.judge.claim import Control, Design, Evidence
 from circuit_claims.judge.contrasts import paired_contrast, two_sample_contrast
 from circuit_claims.judge.effects import pairs_needed
 from circuit_claims.judge.family import family_p, typical
 from circuit_claims.judge.intervals import Interval
 from circuit_claims.judge.seeds import MOST, SeedContrast, seed_contrast, seeds_needed
 from circuit_claims.judge.shares import paired_difference, two_sample_difference
+from circuit_claims.types import Control, Design, Evidence
 
 Sense = Callable[[float], float]
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from circuit_claims.judge.claim import Claim, Evidence, Kind, Outcome, Quantifier, Verdict
 from circuit_claims.judge.counted import counted
 from circuit_claims.judge.drift import Comparison, Drift, Held
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.quantify import quantify
 from circuit_claims.judge.record import Entry
 from circuit_claims.judge.tolerance import declared_tolerance
+from circuit_claims.types import Claim, Evidence, Kind, Outcome, Quantifier, Verdict
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,11 @@ from dataclasses import fields, is_dataclass
 from math import inf
 from typing import Any
 
-from circuit_claims.judge.claim import (
+from circuit_claims.judge.drift import Comparison, Drift, Move
+from circuit_claims.judge.expectation import Expectation
+from circuit_claims.judge.ledger import Planned, Result
+from circuit_claims.judge.record import Entry
+from circuit_claims.types import (
     Claim,
     Control,
     Design,
@@ -17,10 +21,6 @@ from circuit_claims.judge.claim import (
     Scope,
     Verdict,
 )
-from circuit_claims.judge.drift import Comparison, Drift, Move
-from circuit_claims.judge.expectation import Expectation
-from circuit_claims.judge.ledger import Planned, Result
-from circuit_claims.judge.record import Entry
 
 
 def to_plain(result: Result) -> dict[str, Any]:

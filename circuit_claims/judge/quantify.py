@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from circuit_claims.judge.artifacts import identity_patch, mismatched_baseline
-from circuit_claims.judge.claim import Claim, Evidence, Outcome, Quantifier, Verdict
 from circuit_claims.judge.counted import counted
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.verdict import LEVEL, decide
+from circuit_claims.types import Claim, Evidence, Outcome, Quantifier, Verdict
 
 
 def quantify(

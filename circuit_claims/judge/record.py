@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.files import write_whole
-from circuit_claims.judge.claim import Kind, Outcome
 from circuit_claims.judge.tolerance import BEFORE_UNITS, declared_tolerance, numeric_tolerance
+from circuit_claims.types import Kind, Outcome
 
 SCHEMA = 1
 UPDATE = "--circuit-record-update"

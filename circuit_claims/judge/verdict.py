@@ -11,10 +11,10 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import Claim, Evidence, Kind, Outcome, Scope, Verdict
 from circuit_claims.judge.counted import counted
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.units import independent, told
+from circuit_claims.types import Claim, Evidence, Kind, Outcome, Scope, Verdict
 
 if TYPE_CHECKING:
     from circuit_claims.judge.intervals import Interval

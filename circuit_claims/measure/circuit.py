@@ -37,8 +37,8 @@ from circuit_claims.measure.questions.regions import RegionQuestions
 from circuit_claims.measure.questions.screening import ScreeningQuestions
 from circuit_claims.measure.questions.separation import SeparationQuestions
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
-from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out
+from circuit_claims.types import Sample, combine
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
@@ -101,7 +101,14 @@ class Circuit(
             },
             flags=(INERT,) if readout == "tokens" else (),
         )
-        return replace(measured, artifact=self._artifact(site, readout))
+        return replace(
+            measured,
+            artifact=self._artifact(site, readout),
+            site=str(site),
+            layer=site.layer,
+            metric=metric,
+            readout=readout,
+        )
 
     def _artifact(self, site: Site, readout: str) -> str | None:
         """Why a recovery says nothing of the model: the whole stream is patched, or nothing reads it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
-    from circuit_claims.measure.sample import Sample
+    from circuit_claims.types import Sample
 
 SEEDS = tuple(range(101, 121))
 """All of them."""

@@ -4,17 +4,15 @@ They are plain data of the kinds in `docs/report-figures.md`, so that one drawer
 measurements bring along.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from circuit_claims.report.wording import Entry
 
 Measured = Mapping[str, Any]
-_RECOVERY = re.compile(r"(?P<metric>[a-z ]+) of (?P<site>attn_out|mlp_out) (?P<layer>\d+)")
 SITES: Mapping[str, str] = {"attn_out": "attention", "mlp_out": "MLP"}
 METRICS: Mapping[str, str] = {
-    "norm ratio": "norm ratio (the paper's)",
+    "norm_ratio": "norm ratio (the paper's)",
     "projection": "projection (on what there was to change)",
 }
 
@@ -29,6 +27,7 @@ def figures(report: Mapping[str, Any], model: str) -> list[dict[str, Any]]:
 
 def recovery_by_layer(report: Mapping[str, Any], model: str, metric: str) -> dict[str, Any] | None:
     """Recovery of each single patch by one metric, with what the paper printed and the largest control."""
+    metric = metric.replace(" ", "_")
     found = _recoveries(report, model)
     mine = {site: table for (some, site), table in found.items() if some == metric}
     if not any(len(table) > 1 for table in mine.values()):
@@ -67,27 +66,35 @@ def metrics(report: Mapping[str, Any], model: str) -> dict[str, Any] | None:
         "x": {"label": "layer", "values": layers},
         "y": {"label": "recovery", "unit": "fraction"},
         "series": [
-            _series(f"{SITES[site]}, {metric}", table, layers) for (metric, site), table in found.items()
+            _series(f"{SITES[site]}, {metric.replace('_', ' ')}", table, layers)
+            for (metric, site), table in found.items()
         ],
     }
 
 
-def _measured(report: Mapping[str, Any], model: str) -> list[tuple[Entry, Measured, re.Match[str]]]:
+def _measured(report: Mapping[str, Any], model: str) -> list[tuple[Entry, Measured]]:
+    """Recoveries of single writes, each with its claim."""
     return [
-        (entry, measured, matched)
+        (entry, measured)
         for entry in report["claims"]
         if entry["model"] == model and entry["kind"] in ("reproduces", "means")
         for measured in entry["measurements"]
-        if (matched := _RECOVERY.fullmatch(measured["name"]))
+        if _write(measured) in SITES
     ]
 
 
+def _write(measured: Measured) -> str:
+    """The kind of write that was patched (`mlp_out`), where it was one alone."""
+    return str(measured.get("patched", {}).get("site", "")).partition(" ")[0]
+
+
 def _recoveries(report: Mapping[str, Any], model: str) -> dict[tuple[str, str], dict[int, Measured]]:
-    """By metric and site, what was measured at each layer."""
+    """By metric and write, what was measured at each layer."""
     tables: dict[tuple[str, str], dict[int, Measured]] = {}
-    for _, measured, matched in _measured(report, model):
-        table = tables.setdefault((matched["metric"], matched["site"]), {})
-        table.setdefault(int(matched["layer"]), measured)
+    for _, measured in _measured(report, model):
+        patched = measured["patched"]
+        table = tables.setdefault((patched["metric"], _write(measured)), {})
+        table.setdefault(patched["layer"], measured)
     return tables
 
 
@@ -107,10 +114,11 @@ def _largest_control(measured: Measured | None) -> float | None:
 def _published(report: Mapping[str, Any], model: str, metric: str, layers: list[int]) -> list[dict[str, Any]]:
     """What each source printed for each site."""
     printed: dict[tuple[str, str], dict[int, float]] = {}
-    for entry, measured, matched in _measured(report, model):
-        if matched["metric"] == metric and measured["published"] is not None:
+    for entry, measured in _measured(report, model):
+        patched = measured["patched"]
+        if patched["metric"] == metric and measured["published"] is not None:
             source = _short(entry["source"])
-            printed.setdefault((matched["site"], source), {})[int(matched["layer"])] = measured["published"]
+            printed.setdefault((_write(measured), source), {})[patched["layer"]] = measured["published"]
     return [
         {
             "name": f"{SITES[site]}: {source}",

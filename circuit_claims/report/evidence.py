@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from math import inf, isinf
 from typing import Any
 
-from circuit_claims.judge.claim import Evidence
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.plain import as_plain, evidence_from_plain
+from circuit_claims.types import Evidence
 
 LISTS = ("pairs", "groups", "clips")
 

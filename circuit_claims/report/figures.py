@@ -36,13 +36,19 @@ MARKERS = ("o", "s", "^", "v", "P", "X", "<", ">")
 # What a notebook asks for -------------------------------------------------------------------------------
 
 
-def recovery_by_layer(report: Mapping[str, Any], model: str, metric: str = "norm ratio") -> "Figure":
+def recovery_by_layer(report: Mapping[str, Any], model: str, metric: str = "norm_ratio") -> "Figure":
     """Recovery of each single patch by layer, beside the paper's tables.
 
     Raises:
         ValueError: no claim of the report asks for recoveries on this model.
     """
-    return draw(_there(derived.recovery_by_layer(report, model, metric), f"recoveries by {metric}", model))
+    return draw(
+        _there(
+            derived.recovery_by_layer(report, model, metric),
+            f"recoveries by {metric.replace('_', ' ')}",
+            model,
+        )
+    )
 
 
 def metrics(report: Mapping[str, Any], model: str) -> "Figure":

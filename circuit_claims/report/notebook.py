@@ -55,7 +55,7 @@ class Report:
 
         return render(self.plain, frames)
 
-    def recovery_by_layer(self, model: str | None = None, metric: str = "norm ratio") -> "Figure":
+    def recovery_by_layer(self, model: str | None = None, metric: str = "norm_ratio") -> "Figure":
         """Recovery by layer beside the paper's tables; of the first model where none is named."""
         from circuit_claims.report import figures
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from circuit_claims.judge.claim import Evidence
 from circuit_claims.judge.drift import paired_move
 from circuit_claims.judge.tolerance import numeric_tolerance
 from circuit_claims.report import wording
+from circuit_claims.types import Evidence
 
 Report: TypeAlias = Mapping[str, Any]
 Measured: TypeAlias = Mapping[str, Any]

@@ -11,8 +11,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.report.schema import NAME, VERSION
+from circuit_claims.types import Outcome
 
 _LONGEST = 120
 """Characters of a faulty value that a message quotes."""
@@ -65,6 +65,7 @@ def read(path: Path) -> dict[str, Any]:
             f"{path}: not a whole report of version {version} ({fault!r}); run `pytest claims/` again"
         ) from None
     _refuse_what_the_schema_does(path, report)
+    _name_what_was_patched(report)
     whole: dict[str, Any] = report
     return whole
 
@@ -103,6 +104,24 @@ def _refuse_what_the_schema_does(path: Path, report: Mapping[str, Any]) -> None:
                 f"{path}: at $.claims[{place}].key: {entry['key']!r}, but it is {own!r} by its claim and "
                 "kind; run `pytest claims/` again"
             )
+
+
+_RECOVERY = re.compile(r"([a-z ]+) of ((?:attn_out|mlp_out|resid_post) (\d+))")
+"""How a recovery is named."""
+
+
+def _name_what_was_patched(report: Mapping[str, Any]) -> None:
+    """Reports before 0.14 name a patched site in the measurement's name only."""
+    for entry in report["claims"]:
+        for measured in entry["measurements"]:
+            if "patched" not in measured and (found := _RECOVERY.fullmatch(measured["name"])):
+                metric, site, layer = found.groups()
+                measured["patched"] = {
+                    "site": site,
+                    "layer": int(layer),
+                    "metric": metric.replace(" ", "_"),
+                    "readout": "",
+                }
 
 
 def schema() -> dict[str, Any]:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.files import write_whole
-from circuit_claims.judge.claim import Control, Design, Evidence, Outcome
 from circuit_claims.judge.drift import Comparison
 from circuit_claims.judge.ledger import Finding, Result
 from circuit_claims.report.evidence import Shared, kept
 from circuit_claims.report.text import without_places
+from circuit_claims.types import Control, Design, Evidence, Outcome
 
 NAME = "circuit-claims/report"
 VERSION = 2
@@ -143,11 +143,22 @@ def measurement(part: Result, shared: Shared | None = None) -> dict[str, Any]:
         "asserted": _asserted(part),
         "published": evidence.published,
         "experiment": dict(evidence.experiment),
+        **({"patched": _patched(evidence)} if evidence.site else {}),
         "by_pair": _by_pair(evidence),
         "undefined": dict(evidence.undefined),
         "controls": [_control(control) for control in evidence.controls],
         "effect": dict(verdict.effect) or None,
         **({} if shared is None else {"evidence": kept(evidence, shared)}),
+    }
+
+
+def _patched(evidence: Evidence) -> dict[str, Any]:
+    """Which one site was patched, and how the recovery was scored and read."""
+    return {
+        "site": evidence.site,
+        "layer": evidence.layer,
+        "metric": evidence.metric,
+        "readout": evidence.readout,
     }
 
 

@@ -10,7 +10,7 @@ from math import exp, isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from circuit_claims.measure.sample import Sample
+    from circuit_claims.types import Sample
 
     Point: TypeAlias = Sample | Sequence[Sample] | float | None
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.counted import counted
 from circuit_claims.judge.drift import Comparison, Drift
 from circuit_claims.judge.ledger import Finding, Planned, Result, exit_status, settle, stale
 from circuit_claims.run.records import Destination, compared, coverage, why_not_written, write
+from circuit_claims.types import Outcome
 
 if TYPE_CHECKING:
     from circuit_claims.run.context import Setting

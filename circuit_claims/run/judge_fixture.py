@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from circuit_claims.judge.claim import Control, Design, Evidence, PositiveControl, Verdict
 from circuit_claims.judge.ledger import Planned, Result
 from circuit_claims.judge.margins import margin_of
+from circuit_claims.types import Control, Design, Evidence, PositiveControl, Verdict
 
 if TYPE_CHECKING:
     from circuit_claims.judge.expectation import Expectation
-    from circuit_claims.measure.sample import Sample
+    from circuit_claims.types import Sample
 
     AnyControl: TypeAlias = Sample | Sequence[Sample] | Mapping[str, Sample]
 
@@ -118,20 +118,7 @@ class Judge:
         return replace(evidence, controls=tuple(map(grown, evidence.controls)))
 
     def _evidence(self, measured: Sample) -> Evidence:
-        return Evidence(
-            name=measured.name,
-            unit=measured.unit,
-            values=measured.values,
-            pairs=measured.pairs,
-            groups=measured.groups,
-            clips=measured.clips,
-            experiment=dict(measured.experiment),
-            figure=measured.figure,
-            seed=self._seed,
-            flags=measured.flags,
-            undefined=dict(measured.undefined),
-            artifact=measured.artifact,
-        )
+        return Evidence(**vars(measured), seed=self._seed)
 
 
 def by_pair(

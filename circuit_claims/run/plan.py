@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import Outcome, Verdict
 from circuit_claims.judge.counted import counted, told
 from circuit_claims.judge.ledger import Planned, Result
 from circuit_claims.run.session import ClaimSession
+from circuit_claims.types import Outcome, Verdict
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay, Bench

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.counted import counted
 from circuit_claims.judge.drift import Drift
 from circuit_claims.judge.ledger import Finding, Planned, record_entries, recorded_values
 from circuit_claims.judge.record import Record, RecordError, read_record, write_record
 from circuit_claims.judge.values import read_values, write_values
+from circuit_claims.types import Outcome
 
 if TYPE_CHECKING:
     from circuit_claims.run.options import Options

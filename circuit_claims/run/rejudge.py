@@ -15,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import Control, Design, Evidence, Outcome, PositiveControl, Verdict
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.ledger import Planned, Result
 from circuit_claims.judge.margins import margin_of
@@ -27,6 +26,7 @@ from circuit_claims.run.context import PAPER, Setting
 from circuit_claims.run.finish import INCOMPLETE
 from circuit_claims.run.judge_fixture import MINUS_THRESHOLD
 from circuit_claims.run.session import ClaimSession
+from circuit_claims.types import Control, Design, Evidence, Outcome, PositiveControl, Verdict
 
 if TYPE_CHECKING:
     from circuit_claims.run.options import Options
@@ -254,7 +254,7 @@ class Silent:
 
     def __getattr__(self, question: str) -> Any:
         from circuit_claims.measure.circuit import Circuit
-        from circuit_claims.measure.sample import Sample
+        from circuit_claims.types import Sample
 
         if question in self._facts:
             return self._facts[question]

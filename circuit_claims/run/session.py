@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.judge.claim import Outcome, Verdict
 from circuit_claims.judge.drift import Comparison, Drift
 from circuit_claims.judge.ledger import Planned, Result
 from circuit_claims.judge.plain import from_plain, planned_from_plain
 from circuit_claims.judge.record import RecordError
 from circuit_claims.models.device import DeviceError, device_taken
 from circuit_claims.run.context import Setting
+from circuit_claims.types import Outcome, Verdict
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay, Bench

@@ -22,12 +22,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Arc, Circle, Polygon, Rectangle
 
 from circuit_claims.judge.artifacts import identity_patch
-from circuit_claims.judge.claim import Claim, Control, Design, Evidence, Kind, Outcome, Scope, Verdict
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.gate import EXCEEDED, NOT_EXCEEDED, UNDECIDED, contrasts
 from circuit_claims.judge.verdict import decide
 from circuit_claims.measure.recovery import METRICS, Norms
 from circuit_claims.report.plain import MARKS
+from circuit_claims.types import Claim, Control, Design, Evidence, Kind, Outcome, Scope, Verdict
 
 INK, FAINT, PAPER = "#222831", "#8a929e", "#fefdfb"
 CLAIM, OTHER, ASSERTED = "#1f5fd0", "#c2410c", "#0f766e"

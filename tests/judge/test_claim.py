@@ -2,7 +2,8 @@
 
 import pytest
 
-from circuit_claims.judge.claim import MARKER, Claim, Kind, Quantifier, Scope, claim
+from circuit_claims.judge.claim import MARKER, claim
+from circuit_claims.types import Claim, Kind, Quantifier, Scope
 
 
 def marked(**settings: str) -> Claim:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuit_claims.judge import tolerance
-from circuit_claims.judge.claim import Outcome, Verdict
 from circuit_claims.judge.drift import (
     Comparison,
     Drift,
@@ -23,6 +22,7 @@ from circuit_claims.judge.drift import (
 from circuit_claims.judge.intervals import interval
 from circuit_claims.judge.record import Entry
 from circuit_claims.judge.tolerance import declared_tolerance, numeric_tolerance
+from circuit_claims.types import Outcome, Verdict
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 CLAIM, FIVE = a_claim(), ("a", "b", "c", "d", "e")

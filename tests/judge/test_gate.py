@@ -9,7 +9,6 @@ from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuit_claims.judge.claim import Control, Design, Outcome
 from circuit_claims.judge.contrasts import paired_contrast, two_sample_contrast
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.family import family_p
@@ -27,6 +26,7 @@ from circuit_claims.judge.intervals import interval
 from circuit_claims.judge.seeds import seed_contrast
 from circuit_claims.judge.shares import paired_difference, two_sample_difference
 from circuit_claims.judge.verdict import decide
+from circuit_claims.types import Control, Design, Outcome
 
 MEANS = a_claim(kind="means")
 ZEROS = [0.0] * 5

@@ -18,18 +18,6 @@ from claims_by_hand import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuit_claims.judge.claim import (
-    Claim,
-    Control,
-    Design,
-    Evidence,
-    Kind,
-    Outcome,
-    PositiveControl,
-    Quantifier,
-    Scope,
-    Verdict,
-)
 from circuit_claims.judge.drift import Comparison, Drift, Move
 from circuit_claims.judge.expectation import above, below, between, exactly, negligible
 from circuit_claims.judge.ledger import (
@@ -49,6 +37,18 @@ from circuit_claims.judge.ledger import (
 from circuit_claims.judge.plain import as_plain, evidence_from_plain, from_plain, planned_from_plain, to_plain
 from circuit_claims.judge.record import Entry
 from circuit_claims.judge.verdict import decide
+from circuit_claims.types import (
+    Claim,
+    Control,
+    Design,
+    Evidence,
+    Kind,
+    Outcome,
+    PositiveControl,
+    Quantifier,
+    Scope,
+    Verdict,
+)
 
 EACH, ANY = a_claim(each="layer"), a_claim(any="layer")
 FIVE = ("a", "b", "c", "d", "e")

@@ -7,10 +7,10 @@ from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.quantify import quantify
 from circuit_claims.judge.verdict import decide
+from circuit_claims.types import Outcome
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 REPRODUCES, MEANS = a_claim(kind="reproduces"), a_claim(kind="means")

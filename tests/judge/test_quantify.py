@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, verdict
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.quantify import quantify
 from circuit_claims.judge.verdict import decide
+from circuit_claims.types import Outcome
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 EACH, ANY = a_claim(each="layer"), a_claim(any="layer")

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuit_claims.judge.claim import Kind, Outcome
 from circuit_claims.judge.record import (
     Entry,
     RecordError,
@@ -17,6 +16,7 @@ from circuit_claims.judge.record import (
     write_whole,
 )
 from circuit_claims.judge.tolerance import numeric_tolerance
+from circuit_claims.types import Kind, Outcome
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 MLP = Entry(REFUTED, "value", 0.5123, 0.5301, 0.005)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence
 
-from circuit_claims.judge.claim import Outcome, PositiveControl
 from circuit_claims.judge.expectation import above, negligible
 from circuit_claims.judge.verdict import decide
+from circuit_claims.types import Outcome, PositiveControl
 
 REPRODUCES, MEANS = a_claim(kind="reproduces"), a_claim(kind="means")
 SMALL = [0.01, -0.01, 0.02, -0.02, 0.0, 0.01]

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from circuit_claims.judge.claim import Design, Outcome, Scope
 from circuit_claims.judge.effects import pairs_needed
 from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
 from circuit_claims.judge.gate import contrasts
 from circuit_claims.judge.intervals import interval
 from circuit_claims.judge.shares import share
 from circuit_claims.judge.verdict import MIN_PAIRS, decide, judged_by_points
+from circuit_claims.types import Design, Outcome, Scope
 
 SUPPORTED, REFUTED, INCONCLUSIVE = Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE
 REPRODUCES, MEANS, EXACT, FORENSIC = (a_claim(kind=k) for k in ("reproduces", "means", "exact", "forensic"))

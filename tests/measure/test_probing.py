@@ -14,7 +14,7 @@ from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.logistic import split_accuracy
 from circuit_claims.measure.probing import cls_streams, coarse_pixels, token_split
 from circuit_claims.measure.questions.probing import ProbingQuestions
-from circuit_claims.measure.sample import Sample, average
+from circuit_claims.types import Sample, average
 
 pytestmark = pytest.mark.machines
 

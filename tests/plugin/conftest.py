@@ -16,7 +16,7 @@ from tiny_world import CLAIMS, save_clips, save_model
 HEAD = """\
 import pytest
 from circuit_claims import above, below, between, claim, exactly
-from circuit_claims.measure.sample import Sample
+from circuit_claims.types import Sample
 
 def sample(*values, **more):
     return Sample("recovery", "fraction", values, **more)

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from tiny_world import scale_last_block
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.record import read_record
 from circuit_claims.judge.values import read_values
+from circuit_claims.types import Outcome
 
 REFUTED = (
     '[claims."refuted/reproduces"]\nverdict = "refuted"\nestimate = -3.0\nreason = "known since March"\n'

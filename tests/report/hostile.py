@@ -8,13 +8,13 @@ from typing import Any
 from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, planned
 from reports_by_hand import MODEL, RUN
 
-from circuit_claims.judge.claim import Outcome, Verdict
 from circuit_claims.judge.drift import Comparison, Drift
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.ledger import Finding, Result
 from circuit_claims.judge.record import Entry
 from circuit_claims.judge.verdict import decide
 from circuit_claims.report.schema import build
+from circuit_claims.types import Outcome, Verdict
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTES = "\"'><img src=x onerror=alert(2)>"

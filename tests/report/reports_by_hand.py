@@ -10,7 +10,6 @@ from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, planned
 from jsonschema import Draft202012Validator
 
 import circuit_claims.report
-from circuit_claims.judge.claim import Evidence, Outcome, Verdict
 from circuit_claims.judge.drift import Comparison, Drift
 from circuit_claims.judge.expectation import Expectation, above, between
 from circuit_claims.judge.ledger import NO_RECORD, Finding, Result
@@ -18,6 +17,7 @@ from circuit_claims.judge.quantify import quantify
 from circuit_claims.judge.record import Entry
 from circuit_claims.judge.verdict import decide
 from circuit_claims.report.schema import build
+from circuit_claims.types import Evidence, Outcome, Verdict
 
 SCHEMA = json.loads((Path(circuit_claims.report.__file__).parent / "schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)

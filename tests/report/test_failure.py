@@ -6,13 +6,13 @@ import pytest
 from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, planned
 from reports_by_hand import every_verdict, fractions
 
-from circuit_claims.judge.claim import Design, Outcome, Verdict
 from circuit_claims.judge.drift import Comparison, Drift
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.ledger import Result
 from circuit_claims.judge.record import Entry
 from circuit_claims.judge.verdict import decide
 from circuit_claims.report.failure import failure
+from circuit_claims.types import Design, Outcome, Verdict
 
 AGAIN = "pytest 'claims/test_3.py::test_mlp[layer4]' --circuit-model organism"
 

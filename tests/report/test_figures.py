@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -126,15 +127,17 @@ def recoveries():
         ("mlp_out", "norm ratio", 0.6),
         ("mlp_out", "projection", None),
     ):
-        samples = [evidence([0.01 * layer] * 5, published=published) for layer in (4, 5)]
-        found.append(
-            (site, metric, quantified(f"{site}-{metric[:4]}", *samples, expectation=between(0.1, 0.6)))
-        )
-    report = build([finding for *_, finding in found], RUN, [MODEL])
-    for entry, (site, metric, _) in zip(report["claims"], found, strict=True):
-        for measured, layer in zip(entry["measurements"], (4, 5), strict=True):
-            measured["name"] = f"{metric} of {site} {layer}"
-    return report
+        samples = [
+            replace(
+                evidence([0.01 * layer] * 5, published=published),
+                site=f"{site} {layer}",
+                layer=layer,
+                metric=metric.replace(" ", "_"),
+            )
+            for layer in (4, 5)
+        ]
+        found.append(quantified(f"{site}-{metric[:4]}", *samples, expectation=between(0.1, 0.6)))
+    return build(found, RUN, [MODEL])
 
 
 def test_recovery_by_layer_stands_beside_the_papers_numbers():

@@ -9,12 +9,12 @@ import pytest
 from claims_by_hand import ONE_TO_FIVE, a_claim, control, evidence, planned
 from reports_by_hand import MODEL, RUN, a_report, every_verdict, judged, quantified
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.expectation import above, anything, between, exactly
 from circuit_claims.judge.ledger import NO_RECORD, Finding, Result
 from circuit_claims.judge.verdict import decide
 from circuit_claims.report import html, plain
 from circuit_claims.report.schema import build
+from circuit_claims.types import Outcome
 
 PIXEL = b"\xff\xd8\xff\xe0jpeg"
 
@@ -177,13 +177,11 @@ def test_controls_have_rows_of_their_own_with_their_pairs():
 
 def test_recovery_by_layer_is_drawn_beside_the_papers_table():
     def norm_ratio(layer):
-        return evidence([0.1 * layer] * 5, published=0.5)
+        measured = evidence([0.1 * layer] * 5, published=0.5)
+        return replace(measured, site=f"mlp_out {layer}", layer=layer, metric="norm_ratio")
 
     finding = quantified("mlp", *(norm_ratio(layer) for layer in (4, 5)), expectation=between(0.4, 0.6))
-    report = build([finding], RUN, [MODEL])
-    for measured, layer in zip(report["claims"][0]["measurements"], (4, 5), strict=True):
-        measured["name"] = f"norm ratio of mlp_out {layer}"
-    found = Page(html.render(report))
+    found = Page(html.render(build([finding], RUN, [MODEL])))
     assert "organism in figures" in found.text
     assert "beside the paper's tables" in found.text
     assert "MLP: E3 section 4.4" in found.text

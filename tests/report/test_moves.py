@@ -8,7 +8,6 @@ from typing import Any
 from claims_by_hand import ONE_TO_FIVE, a_claim, a_record, evidence, planned
 from reports_by_hand import MODEL, RUN, VALIDATOR
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.drift import Held, Standing, Weights
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.ledger import Result, settle
@@ -18,6 +17,7 @@ from circuit_claims.report.html import render
 from circuit_claims.report.markdown import render as markdown
 from circuit_claims.report.moves import moves, sentence
 from circuit_claims.report.schema import build
+from circuit_claims.types import Outcome
 
 PAIRS = ("a", "b", "c", "d", "e")
 

@@ -27,6 +27,17 @@ def test_a_report_of_version_1_is_carried_over_and_rendered():
     assert "3704" in terminal.render(report, width=120, colour=False, verbose=1)
 
 
+def test_what_an_older_report_patched_is_read_from_its_names(tmp_path):
+    """Since 0.14 a measurement names its site, layer, metric and readout by themselves."""
+    report = copy.deepcopy(a_report())
+    measured = report["claims"][0]["measurements"][0]
+    measured["name"] = "norm ratio of mlp_out 7"
+    assert "patched" not in measured
+    (tmp_path / "older.json").write_text(json.dumps(report))
+    found = read(tmp_path / "older.json")["claims"][0]["measurements"][0]["patched"]
+    assert found == {"site": "mlp_out 7", "layer": 7, "metric": "norm_ratio", "readout": ""}
+
+
 def spoilt(change):
     report = copy.deepcopy(a_report())
     change(report)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from reports_by_hand import MODEL, RUN, SCHEMA, VALIDATOR, a_report, every_verdict, judged
 
-from circuit_claims.judge.claim import Control, Design, Outcome
 from circuit_claims.judge.drift import Drift
 from circuit_claims.judge.expectation import above
 from circuit_claims.report.reading import ReportError, read
 from circuit_claims.report.schema import NAME, VERSION, build, counts, write
+from circuit_claims.types import Control, Design, Outcome
 
 
 @pytest.fixture

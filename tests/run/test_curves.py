@@ -5,8 +5,8 @@ from math import exp, log
 import pytest
 
 from circuit_claims import curve
-from circuit_claims.measure.sample import Sample
 from circuit_claims.report import figures
+from circuit_claims.types import Sample
 
 PAIRS = tuple(f"pair-{at}" for at in range(4))
 

@@ -5,13 +5,12 @@ from dataclasses import replace
 import pytest
 from claims_by_hand import ONE_TO_FIVE, a_claim, planned
 
-from circuit_claims.judge.claim import Design, Outcome
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.verdict import FEW_PAIRS
 from circuit_claims.measure.errors import MeasurementError
-from circuit_claims.measure.sample import Sample
 from circuit_claims.measure.seeds import FIRST, MOST, Seeds
 from circuit_claims.run.judge_fixture import Judge
+from circuit_claims.types import Design, Outcome, Sample
 
 PAIRS = ("a", "b", "c", "d", "e")
 ZEROS = (0.0,) * 5

@@ -8,17 +8,16 @@ from types import SimpleNamespace
 import pytest
 from claims_by_hand import ONE_TO_FIVE, a_claim, planned, result
 
-from circuit_claims.judge.claim import Design, Outcome, Verdict
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.ledger import Result
 from circuit_claims.judge.plain import to_plain
 from circuit_claims.judge.record import RecordError
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
-from circuit_claims.measure.sample import Sample
 from circuit_claims.models.source import ModelError
 from circuit_claims.run.judge_fixture import Judge
 from circuit_claims.run.options import Options
 from circuit_claims.run.session import ClaimSession
+from circuit_claims.types import Design, Outcome, Sample, Verdict
 
 
 @pytest.fixture

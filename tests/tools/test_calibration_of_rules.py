@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.expectation import above
 from circuit_claims.judge.verdict import decide
+from circuit_claims.types import Outcome
 from tools.calibration import __main__ as command
 from tools.calibration import page
 from tools.calibration.data import REPRODUCES, evidence, shared

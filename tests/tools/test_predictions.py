@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.record import read_record
+from circuit_claims.types import Outcome
 from tools.pages.predictions import main, write_numbers
 
 PREDICTED = """\

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.random import Generator
 
-from circuit_claims.judge.claim import Control, Design, Evidence, Outcome
 from circuit_claims.judge.expectation import anything
 from circuit_claims.judge.verdict import decide
+from circuit_claims.types import Control, Design, Evidence, Outcome
 from tools.calibration.data import MEANS, NOISES, Array, Noise, actions, evidence, normal, row, shared
 from tools.calibration.study import NS, SD, TRUTHS, Decide, M, Situation
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from circuit_claims.judge.claim import Claim, Control, Evidence, Kind, Quantifier, Scope
+from circuit_claims.types import Claim, Control, Evidence, Kind, Quantifier, Scope
 from tools.calibration.study import M
 
 Array = NDArray[np.float64]

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.random import Generator
 
-from circuit_claims.judge.claim import Claim, Control, Design, Outcome
 from circuit_claims.judge.expectation import above, anything
 from circuit_claims.judge.quantify import quantify
 from circuit_claims.judge.verdict import decide
 from circuit_claims.measure.seeds import FIRST, MOST
+from circuit_claims.types import Claim, Control, Design, Outcome
 from tools.calibration.contrasts import Draw, specific
 from tools.calibration.data import ANY, EACH, MEANS, Array, Noise, evidence, normal, row, tail_down, tail_up
 from tools.calibration.study import SD, TRUTHS, Decide, M, Situation

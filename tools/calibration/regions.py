@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.random import Generator
 
-from circuit_claims.judge.claim import Claim, Outcome
 from circuit_claims.judge.expectation import Expectation, above, below, between, negligible
 from circuit_claims.judge.verdict import decide
+from circuit_claims.types import Claim, Outcome
 from tools.calibration.data import (
     MEANS,
     NOISES,

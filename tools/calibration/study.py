@@ -10,8 +10,8 @@ import numpy as np
 from numpy.random import Generator
 
 from circuit_claims.judge import effects, gate
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.distributions import exact_binomial
+from circuit_claims.types import Outcome
 
 M = 0.05
 """The margin, or the edge of the asserted region."""

@@ -5,7 +5,7 @@
 Weights are drawn anew (`random:`), or permuted within each tensor of an embedded model (`shuffled:`), in the
 smoke profile (a pair an action); and drawn anew at the width of the published model, 768, on two frames of
 112 pixels. The exit status is 1 where more than `ALLOWED` of the judgements that are scoped `trained` support
-their claim.
+their claim. Reports that build/nulls holds are read again: remove it to start over.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from circuit_claims.judge.claim import Outcome
+from circuit_claims.types import Outcome
 
 BUILT = Path("build/nulls")
 ALLOWED = 0.02
@@ -67,14 +67,19 @@ def save_wide(folder: Path) -> Path:
 def judged(models: Sequence[str], name: str, *words: str) -> list[dict[str, str]]:
     """The judgements of some models that are scoped `trained`, by the whole suite."""
     reports = BUILT / name
+    if not (reports / "latest.json").exists():
+        _judge(models, reports, words)
+    report = json.loads((reports / "latest.json").read_text(encoding="utf-8"))
+    return [claim for claim in report["claims"] if claim["model"] and claim["scope"] == "trained"]
+
+
+def _judge(models: Sequence[str], reports: Path, words: Sequence[str]) -> None:
     command = [sys.executable, "-m", "pytest", "claims/", "-q", "--tb=no", "-n", "2"]
     options = [word for model in models for word in ("--circuit-model", model)]
     where = [f"--circuit-report-dir={reports}", f"--circuit-cache={BUILT / 'cache'}", "--circuit-record=none"]
     subprocess.run(
         [*command, *options, *where, "--circuit-profile=smoke", *words], check=False, stdout=sys.stderr
     )
-    report = json.loads((reports / "latest.json").read_text(encoding="utf-8"))
-    return [claim for claim in report["claims"] if claim["model"] and claim["scope"] == "trained"]
 
 
 def _row(cells: Sequence[object]) -> str:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from circuit_claims.files import write_whole
-from circuit_claims.judge.claim import Kind, Outcome
 from circuit_claims.judge.record import Entry, entry_fields, read_record, record_path
 from circuit_claims.judge.tolerance import declared_tolerance
+from circuit_claims.types import Kind, Outcome
 
 
 def write_numbers(path: Path, clips: str, claims: Iterable[Mapping[str, Any]]) -> int:

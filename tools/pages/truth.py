@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from circuit_claims.judge.claim import Outcome
 from circuit_claims.judge.record import Entry, read_record, record_path
 from circuit_claims.report.reading import read
+from circuit_claims.types import Outcome
 
 _LETTERS = {
     "supported": "S",

@@ -11,7 +11,7 @@ from typing import Any
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.questions.base import Questions
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample
+from circuit_claims.types import Sample
 
 HEADS_OF = 6
 """Heads are ablated in every sixth layer, beginning with another one for another pair."""

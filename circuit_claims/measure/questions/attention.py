@@ -20,8 +20,8 @@ from circuit_claims.measure.questions.attribution import (
 )
 from circuit_claims.measure.questions.base import PLACES, SUFFICIENCY, absent_control_is_undefined
 from circuit_claims.measure.recovery import Norms, projection
-from circuit_claims.measure.sample import Sample
 from circuit_claims.measure.token_maps import lift
+from circuit_claims.types import Sample
 
 ALL_SWEPT_FROM = 8
 """From this layer on every head is patched; of each earlier layer two, half of the heads apart, another two

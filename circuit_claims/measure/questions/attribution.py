@@ -14,9 +14,9 @@ from circuit_claims.clips.pairs import Pair, first_of_actions
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.base import SUFFICIENCY, Questions, absent_control_is_undefined
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample
 from circuit_claims.measure.token_maps import Array, Map, centre, later_half, lift, mass_share
 from circuit_claims.measure.tracks import tracks_hash
+from circuit_claims.types import Sample
 
 By = Literal["sources", "token_map"]
 """Which attribution: of source tokens at CLS, which sums to the logit, or the paper's own map."""

@@ -13,8 +13,8 @@ from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure import controls
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.measure.seeds import FIRST, SEEDS, Seeds
+from circuit_claims.types import Sample, combine
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay

@@ -16,7 +16,7 @@ from circuit_claims.measure.questions.base import (
     depth,
 )
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample
+from circuit_claims.types import Sample
 
 
 class TraceQuestions(Questions):

@@ -8,7 +8,7 @@ from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.held_out import read_along
 from circuit_claims.measure.questions.base import Questions
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample
+from circuit_claims.types import Sample
 
 HELD_OUT = "summary, along the outcome direction of the action's other pairs"
 

@@ -11,7 +11,7 @@ from circuit_claims.measure.assay import ONE_AN_ACTION
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.base import NECESSITY, SUFFICIENCY, Questions
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample
+from circuit_claims.types import Sample
 
 TOLD = {
     "write": "a write",

@@ -19,8 +19,8 @@ from circuit_claims.measure.questions.base import (
     depth,
 )
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
-from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out
+from circuit_claims.types import Sample, combine
 
 CLAIMED = ("both", "gathered", "pattern", "values")
 """The joint patches that claims rest on: of controls, these alone are made."""

@@ -16,8 +16,8 @@ from typing import Any, Literal
 from circuit_claims.measure.questions.base import NECESSITY, PLACES, depth
 from circuit_claims.measure.questions.held_out import HeldOutQuestions
 from circuit_claims.measure.recovery import Norms, projection
-from circuit_claims.measure.sample import Sample, combine
 from circuit_claims.models.sites import Site, attn_out, mlp_out
+from circuit_claims.types import Sample, combine
 
 ROUTE: Mapping[str, str] = {"attn": "attention", "mlp": "MLPs", "both": "both"}
 """By the name of a group of writes, the joint patch that takes all of them."""

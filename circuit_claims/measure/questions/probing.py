@@ -19,7 +19,7 @@ from circuit_claims.measure import linear_probe
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.base import SUFFICIENCY, Questions, absent_control_is_undefined
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample
+from circuit_claims.types import Sample
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair

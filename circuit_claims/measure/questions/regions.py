@@ -13,7 +13,7 @@ from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.ablation import MARGIN, band, change, margin_of
 from circuit_claims.measure.questions.held_out import HeldOutQuestions
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample
+from circuit_claims.types import Sample
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay

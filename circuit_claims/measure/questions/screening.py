@@ -17,8 +17,8 @@ from circuit_claims.measure.questions.base import (
     depth,
 )
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
-from circuit_claims.measure.sample import Sample
 from circuit_claims.models.sites import Site
+from circuit_claims.types import Sample
 
 TOP_HEADS = 5
 """Heads of each pair that are patched exactly. With all writes they cost half a sweep more at most."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.questions.base import Questions, absent_control_is_undefined
 from circuit_claims.measure.recovery import UndefinedRecovery
-from circuit_claims.measure.sample import Sample
+from circuit_claims.types import Sample
 
 
 class SeparationQuestions(Questions):
