@@ -153,6 +153,14 @@ def judge(request: pytest.FixtureRequest) -> Callable[..., Verdict]:
     return session.judge(planned, partial(request.node.stash.__setitem__, RESULT))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Forget what an earlier try of the same test left: other plugins run tests again."""
+    if RESULT in item.stash:
+        del item.stash[RESULT]
+    item.user_properties[:] = [(name, value) for name, value in item.user_properties if name != PROPERTY]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Know when a test is still running: a subtest's report is made then, and is no verdict."""

@@ -43,6 +43,35 @@ def test_it_can_be_switched_off(pytester):
     helped.stdout.no_fnmatch_line("*--circuit-model*")
 
 
+RERUNS = """
+tries = []
+
+@says("settles")
+def test_settles(judge):
+    tries.append(1)
+    if len(tries) < 3:
+        raise MemoryError("not yet")
+    judge(sample(*SUPPORTED), above(0))
+
+@says("refuted")
+def test_refuted(judge):
+    judge(sample(*REFUTED), above(0))
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_the_last_of_several_tries_counts(claims, workers):
+    """pytest-rerunfailures runs a failed test again: the first try is no second judgement."""
+    claims.write(RERUNS)
+    result = claims.spawn("--reruns=2", "--junitxml=junit.xml", *workers)
+    assert result.ret == 1
+    assert [entry["verdict"] for entry in claims.report["claims"]] == ["supported", "refuted"]
+    assert claims.entry("refuted")["record"]["drift"] == "unrecorded"
+    cases = ET.parse(claims.pytester.path / "junit.xml").iter("testcase")
+    said = {case.get("name"): len(case.findall("properties/property")) for case in cases}
+    assert said == {"test_settles": 1, "test_refuted": 1}
+
+
 def test_it_can_be_switched_on_by_name(claims, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     claims.each_ends_in("supported")
