@@ -19,7 +19,9 @@ def progress(quiet: bool, capture: Any, reporter: Any) -> Iterator[Advance]:
     if quiet:
         yield lambda _what, _done, _total: None
         return
-    if sys.__stderr__ is None or not sys.__stderr__.isatty():
+    with _uncaptured(capture):  # while pytest captures the descriptor, it is a file
+        terminal = sys.__stderr__ is not None and sys.__stderr__.isatty()
+    if not terminal:
         yield _lines(capture, reporter)
         return
     bar = _Bar(capture, reporter)

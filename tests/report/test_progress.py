@@ -61,7 +61,7 @@ def test_away_from_a_terminal_a_line_a_minute_with_the_time_left(screen, clock):
     assert screen.getvalue() == (
         "sweep of organism: 4 of 10, about 1.5 min left\nsweep of organism: 8 of 10, about 30 s left\n"
     )
-    assert capture.suspended == 2
+    assert capture.suspended == 3, "once to ask whether there is a terminal, and for each line"
 
 
 def test_the_time_left_is_by_the_rate_of_what_is_measured_now(screen, clock):
