@@ -23,7 +23,7 @@ from circuit_claims.measure.other_pairs import require_clips, third_clip
 from circuit_claims.measure.seen import Seen
 from circuit_claims.measure.store import Store, versions
 from circuit_claims.models.checkpoint import fingerprint
-from circuit_claims.models.device import MEMORY
+from circuit_claims.models.compute import Compute
 from circuit_claims.models.precision import AGREEMENT, bfloat16_unit, in_bfloat16
 from circuit_claims.models.processor import instruction_set
 
@@ -52,13 +52,8 @@ class Bench:
 
     store: Store
     decoder: Decoder
-    device: str = "cpu"
-    threads: int = 1
+    compute: Compute = Compute()  # noqa: RUF009 - it is frozen
     progress: Progress = lambda _what, _done, _total: None
-    precision: str = "float32"
-    """`float32`, `bfloat16`, or `auto`: see `Assay.precision`."""
-    memory: int = MEMORY
-    """Bytes that the patched states of one sweep may take."""
     batches: dict[str, int] = field(default_factory=dict)
     """By model: states in one batch, where the device has no memory for as many as were planned."""
 
@@ -196,10 +191,10 @@ class Assay:
                 self.bench.footage.timeline(clip).decoder for clip in (pair.positive, pair.negative)
             ],
             "sampling": dict(self.pairs.sampling_of(pair).as_dict()),
-            "device": self.bench.device,
+            "device": self.bench.compute.device,
             "instruction_set": instruction_set(),
             "precision": "float32" if what in ALWAYS_FLOAT32 else self.precision()[0],
-            "threads": self.bench.threads,
+            "threads": self.bench.compute.threads,
             "versions": versions(),
             "code": code_hash(f"measure.{what.split('.')[0]}"),
         }
@@ -257,11 +252,14 @@ class Assay:
         outcome pair. Controls on other weights, and moved windows, go with the model that they belong to.
         """
         if self._precision is None:
-            asked, unit = self.bench.precision, bfloat16_unit(self.bench.device)
+            asked, unit = self.bench.compute.precision, bfloat16_unit(self.bench.compute.device)
             if asked != "auto":
                 self._precision = (asked, "as asked for")
             elif not unit:
-                self._precision = ("float32", f"this {self.bench.device} multiplies no bfloat16 in hardware")
+                self._precision = (
+                    "float32",
+                    f"this {self.bench.compute.device} multiplies no bfloat16 in hardware",
+                )
             else:
                 self._precision = self._agrees(unit)
         return self._precision
@@ -290,8 +288,8 @@ class Assay:
         if self._model is None:
             from circuit_claims.models.load import load
 
-            loaded = load(self.source, device=self.bench.device, threads=self.bench.threads)
-            self._model = replace(loaded, memory=self.bench.memory)
+            loaded = load(self.source, device=self.bench.compute.device, threads=self.bench.compute.threads)
+            self._model = replace(loaded, memory=self.bench.compute.memory)
         if (precision or self.precision()[0]) == "float32":
             return self._model
         if self._reduced is None:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-MEMORY = 4 * 2**30
-"""Bytes for the patched states of one sweep, unless a run is given other ones."""
 AUTO = ("cuda", "mps", "cpu")
 """What `auto` takes: the first that is there."""
 NEEDS = {

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from circuit_claims.models.device import MEMORY
+from circuit_claims.models.compute import MEMORY
 from circuit_claims.models.sites import Site, resid_post, resid_pre
 
 if TYPE_CHECKING:

@@ -75,7 +75,7 @@ class Setting:
     def _find_models(self) -> None:
         """What is under test, by model name; runs in the controller too, for its header and report."""
         if any(item.model for item in self.planned):
-            require_device(self.options.device)
+            require_device(self.options.compute.device)
             for name in self.options.models:
                 self.tested[name] = under_test(name, self.options, self._record_folder().parent)
 
@@ -185,7 +185,7 @@ class Setting:
         """Where numbers come from; what `auto` took is known once a model has been measured."""
         from circuit_claims.models.precision import bfloat16_unit
 
-        device, precision = device_taken(self.options.device), self.options.precision
+        device, precision = device_taken(self.options.compute.device), self.options.compute.precision
         if precision == "auto" and not bfloat16_unit(device):
             precision = "float32"
         took = {facts["precision"] for facts in self.facts.values() if "precision" in facts}
@@ -211,7 +211,7 @@ class Setting:
             "seconds": seconds,
             **self.place(),
             "instruction_set": instruction_set(),
-            "threads": self.options.threads,
+            "threads": self.options.compute.threads,
             "seed": self.options.seed,
             "profile": self.options.profile,
             "pair_set": sets[0].name if sets else None,
@@ -344,7 +344,7 @@ class Setting:
     def _precisions(self) -> Iterator[str]:
         """What each model was computed in, and why, where that was asked for."""
         for name, facts in self.facts.items():
-            if self.options.precision != "float32" and "precision" in facts:
+            if self.options.compute.precision != "float32" and "precision" in facts:
                 yield f"{name}: computed in {facts['precision']}: {facts['precision_why']}"
 
     def _batches(self) -> Iterator[str]:

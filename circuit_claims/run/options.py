@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuit_claims.models.device import MEMORY
+from circuit_claims.models.compute import MEMORY, Compute
 
 if TYPE_CHECKING:
     import pytest
@@ -157,12 +157,8 @@ class Options:
     """Whether to say how long it takes, in place of doing it."""
     strict: bool
     seed: int
-    device: str
-    threads: int
-    precision: str
-    """As asked for: `auto`, `float32` or `bfloat16`."""
-    memory: int
-    """Bytes for the patched states of one sweep."""
+    compute: Compute
+    """As asked for: `device` and `precision` may be `auto`."""
     cache: Path | None
     progress: str
     root: Path
@@ -193,10 +189,7 @@ class Options:
             plan=_plan(config),
             strict=value("circuit_strict"),
             seed=value("circuit_seed"),
-            device=value("circuit_device"),
-            threads=value("circuit_threads"),
-            precision=value("circuit_precision"),
-            memory=value("circuit_memory"),
+            compute=Compute(**{field.name: value(f"circuit_{field.name}") for field in fields(Compute)}),
             cache=None
             if cache == "off"
             else Path(cache).absolute()

@@ -99,19 +99,11 @@ class ClaimSession:
         from circuit_claims.models.pixels import range_of
         from circuit_claims.report.progress import progress
 
-        device = device_taken(self.options.device)
+        compute = replace(self.options.compute, device=device_taken(self.options.compute.device))
         quiet = self.worker or self.options.progress == "off"
         with Decoder() as decoder, progress(quiet, capture, reporter) as advance:
             store = Store(self.options.cache)
-            bench = Bench(
-                store,
-                decoder,
-                device,
-                self.options.threads,
-                advance,
-                precision=self.options.precision,
-                memory=self.options.memory,
-            )
+            bench = Bench(store, decoder, compute, advance)
             assay = self._assay(name, bench)
             yield Circuit(assay)
             self.store_problems |= dict.fromkeys(store.problems)

@@ -13,6 +13,7 @@ from circuit_claims.judge.ledger import Result
 from circuit_claims.judge.plain import to_plain
 from circuit_claims.judge.record import RecordError
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.models.compute import Compute
 from circuit_claims.models.source import ModelError
 from circuit_claims.run.judge_fixture import Judge
 from circuit_claims.run.options import Options
@@ -39,10 +40,7 @@ def options(tmp_path: Path) -> Options:
         plan=False,
         strict=False,
         seed=0,
-        device="cpu",
-        threads=1,
-        precision="float32",
-        memory=2**30,
+        compute=Compute(memory=2**30),
         cache=None,
         progress="off",
         root=tmp_path,
