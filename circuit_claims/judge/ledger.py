@@ -159,18 +159,21 @@ def stale(held: Mapping[str, Held], findings: Sequence[Finding]) -> list[str]:
 def exit_status(
     findings: Sequence[Finding], results: Sequence[Result], *, lost: bool, missing: bool, strict: bool
 ) -> int:
-    """The process's exit status as far as claims decide it: 1, 10, 11 or 0, in that order.
+    """The process's exit status as far as claims decide it: 1, 10, 12, 11 or 0, in that order.
 
     1: something refuted, drifted or ended in an error. 10: the run lost a worker, or recorded claims
     are missing from a full run. 11: nothing was decided, or, when strict, an inconclusive claim that
-    is not recorded as such.
+    is not recorded as such. 12: no claim applies to the model and the pairs.
     """
     if any(mark(result) is Mark.FAILED for result in results) or any(_fails(f) for f in findings):
         return 1
     if lost or missing:
         return 10
     verdicts = [finding.verdict.outcome for finding in findings]
-    decided = [outcome for outcome in verdicts if outcome is not Outcome.INCONCLUSIVE]
+    if verdicts and all(outcome is Outcome.NOT_APPLICABLE for outcome in verdicts):
+        return 12
+    undecided = (Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE)
+    decided = [outcome for outcome in verdicts if outcome not in undecided]
     fresh = any(
         f.verdict.outcome is Outcome.INCONCLUSIVE and f.comparison.drift is Drift.UNRECORDED for f in findings
     )

@@ -133,5 +133,9 @@ def expectation_from_plain(plain: Mapping[str, Any]) -> Expectation:
     """What was asserted, back from JSON data, where an open end is null."""
     low, high = plain["low"], plain["high"]
     return Expectation(
-        plain["words"], -inf if low is None else low, inf if high is None else high, plain["kind"]
+        plain["words"],
+        -inf if low is None else low,
+        inf if high is None else high,
+        plain["kind"],
+        plain.get("written", ""),
     )

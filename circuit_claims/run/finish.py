@@ -22,6 +22,8 @@ INCOMPLETE = 10
 """The exit status of a run that is not whole, or that was to be recorded and was not."""
 UNDECIDED = 11
 """The exit status of a run in which nothing was decided, or, when strict, not everything."""
+NOTHING_APPLIES = 12
+"""The exit status of a run of which no claim applies to the model and the pairs."""
 SHOWN_MOVES = 5
 """Of a model: the page has them all."""
 SHOWN_PROBLEMS = 5
@@ -93,8 +95,12 @@ def close(book: Book, setting: Setting, seconds: float) -> Ending:
         for f in findings
         if f.comparison.drift is Drift.BORDERLINE
     ]
+    lines += _not_applicable(findings)
+    lines += _same_measurement(findings)
     if status == UNDECIDED:
         lines.append(_undecided(findings))
+    if status == NOTHING_APPLIES:
+        lines.append(f"exit status {NOTHING_APPLIES}: no claim applies, so nothing was judged")
     lines += _moves(report)
     lines += setting.remarks()
     lines.append(f"report: {', '.join(os.path.relpath(file) for file in written)}")
@@ -169,6 +175,30 @@ def _some(lines: Sequence[str]) -> list[str]:
     """The first few of many lines, and how many more there are."""
     more = len(lines) - SHOWN_PROBLEMS
     return [*lines[:SHOWN_PROBLEMS], *([f"store: {more} more like these"] if more > 0 else [])]
+
+
+def _not_applicable(findings: Sequence[Finding]) -> list[str]:
+    """Claims that the model or the pairs cannot be asked, with the reason: they are no pass."""
+    lines = [
+        f"not applicable: {finding.claim.key}: {finding.verdict.sentence}"
+        for finding in findings
+        if finding.verdict.outcome is Outcome.NOT_APPLICABLE
+    ]
+    more = len(lines) - SHOWN_PROBLEMS
+    return [*lines[:SHOWN_PROBLEMS], *([f"not applicable: {more} more"] if more > 0 else [])]
+
+
+def _same_measurement(findings: Sequence[Finding]) -> Iterator[str]:
+    """Parts of a claim that come to one measurement, such as two depths that are one layer of this model."""
+    for finding in findings:
+        parts: dict[tuple[object, ...], list[str]] = {}
+        for part in finding.parts:
+            if part.evidence is not None and part.evidence.pairs:
+                measured = part.evidence.name, part.evidence.pairs, part.evidence.values
+                parts.setdefault(measured, []).append(part.planned.part)
+        for same in parts.values():
+            if len(same) > 1:
+                yield f"{finding.claim.key}: {' and '.join(same)} are one measurement on {finding.model}"
 
 
 def _undecided(findings: Sequence[Finding]) -> str:

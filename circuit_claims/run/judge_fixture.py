@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from circuit_claims.judge.bounds import number_in
 from circuit_claims.judge.ledger import Planned, Result
 from circuit_claims.judge.margins import margin_of
 from circuit_claims.types import Control, Design, Evidence, PositiveControl, Verdict
@@ -40,10 +41,10 @@ class Judge:
         measured: Sample,
         expectation: Expectation,
         *,
-        published: float | None = None,
-        rounding: float = 0.0,
+        published: float | str | None = None,
+        rounding: float | str = 0.0,
         controls: Mapping[str, AnyControl] | None = None,
-        margin: float | None = None,
+        margin: float | str | None = None,
         positive: Mapping[str, tuple[Sample, Expectation]] | None = None,
         jitter: Sample | None = None,
         figure: Callable[[], Mapping[str, Any]] | None = None,
@@ -67,6 +68,9 @@ class Judge:
         if self._done:
             raise RuntimeError(f"{self._planned.nodeid} judges twice; give the second judgement its own test")
         self._done = True
+        expectation, published, rounding, margin = in_unit(
+            measured.unit, expectation, published, rounding, margin
+        )
         asked, as_asserted = dict(controls or {}), (measured, expectation)
         made = {name: _control(name, c, measured) for name, c in asked.items()}
         if self._thresholds:
@@ -77,9 +81,9 @@ class Judge:
             published=published,
             rounding=rounding,
             controls=tuple(made.values()),
-            margin=margin_of(measured.unit) if margin is None else margin,
+            margin=margin,
             positive=tuple(
-                PositiveControl(name, self._evidence(sample), seen)
+                PositiveControl(name, self._evidence(sample), seen.in_unit(sample.unit))
                 for name, (sample, seen) in (positive or {}).items()
             ),
             jitter=() if jitter is None else jitter.values,
@@ -119,6 +123,26 @@ class Judge:
 
     def _evidence(self, measured: Sample) -> Evidence:
         return Evidence(**vars(measured), seed=self._seed)
+
+
+def in_unit(
+    unit: str,
+    expectation: Expectation,
+    published: float | str | None,
+    rounding: float | str,
+    margin: float | str | None,
+) -> tuple[Expectation, float | None, float, float]:
+    """What a claim asserts, its published number with the rounding, and its margin, in the measured unit.
+
+    Raises:
+        BoundError: a bound that this unit does not have.
+    """
+    return (
+        expectation.in_unit(unit),
+        None if published is None else number_in(unit, published, "published"),
+        number_in(unit, rounding, "rounding"),
+        margin_of(unit) if margin is None else number_in(unit, margin, "margin"),
+    )
 
 
 def by_pair(

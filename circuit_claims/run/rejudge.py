@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.judge.expectation import Expectation
 from circuit_claims.judge.ledger import Planned, Result
-from circuit_claims.judge.margins import margin_of
 from circuit_claims.judge.plain import expectation_from_plain
 from circuit_claims.judge.record import RecordError, record_path
 from circuit_claims.report.evidence import restored
 from circuit_claims.report.reading import ReportError, read
 from circuit_claims.run.context import PAPER, Setting
 from circuit_claims.run.finish import INCOMPLETE
-from circuit_claims.run.judge_fixture import MINUS_THRESHOLD
+from circuit_claims.run.judge_fixture import MINUS_THRESHOLD, in_unit
 from circuit_claims.run.session import ClaimSession
 from circuit_claims.types import Control, Design, Evidence, Outcome, PositiveControl, Verdict
 
@@ -248,9 +247,9 @@ class Silent:
         self.name = name
         self._facts = facts
 
-    def at(self, layer: int, **_of: int) -> int:
+    def at(self, layer: float, **_of: int) -> int:
         """The layer that was asked for: it only names a place, and nothing is measured there."""
-        return layer
+        return int(layer)
 
     def __getattr__(self, question: str) -> Any:
         from circuit_claims.measure.circuit import Circuit
@@ -278,10 +277,10 @@ class Again:
         measured: Any,  # noqa: ARG002
         expectation: Expectation,
         *,
-        published: float | None = None,
-        rounding: float = 0.0,
+        published: float | str | None = None,
+        rounding: float | str = 0.0,
         controls: Mapping[str, Any] | None = None,
-        margin: float | None = None,
+        margin: float | str | None = None,
         positive: Mapping[str, tuple[Any, Expectation]] | None = None,
         jitter: Any = None,
         figure: Any = None,  # noqa: ARG002
@@ -290,6 +289,9 @@ class Again:
         evidence, asserted = self._recorded.evidence, self._recorded.expectation
         if evidence is None or asserted is None:
             return self._recorded.verdict
+        expectation, published, rounding, margin = in_unit(
+            evidence.unit, expectation, published, rounding, margin
+        )
         if evidence.name.endswith(MINUS_THRESHOLD):
             expectation, published = asserted, None  # the pairs' own thresholds are in the values
         there = {control.name: control for control in evidence.controls}
@@ -299,10 +301,10 @@ class Again:
             evidence,
             published=published,
             rounding=rounding,
-            margin=margin_of(evidence.unit) if margin is None else margin,
+            margin=margin,
             controls=tuple(there.get(name) or _unmeasured(name) for name in controls or {}),
             positive=tuple(
-                PositiveControl(name, known.get(name, nothing), seen)
+                PositiveControl(name, known.get(name, nothing), seen.in_unit(known.get(name, nothing).unit))
                 for name, (_, seen) in (positive or {}).items()
             ),
             jitter=() if jitter is None else evidence.jitter,

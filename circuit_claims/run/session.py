@@ -131,9 +131,11 @@ class ClaimSession:
 
     def teaches(self, excinfo: Any) -> bool:
         """Whether an exception explains itself, so that a traceback would only hide it."""
+        from circuit_claims.judge.bounds import BoundError
         from circuit_claims.measure.errors import MeasurementError
 
-        return excinfo is not None and isinstance(excinfo.value, (*self.refusals(), MeasurementError))
+        explained = (*self.refusals(), MeasurementError, BoundError)
+        return excinfo is not None and isinstance(excinfo.value, explained)
 
     def result_of(
         self, planned: Planned, result: Result | None, excinfo: Any, seconds: float

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.table import Table, nearest
+from circuit_claims.judge import expectation as make
+from circuit_claims.judge.bounds import BoundError, read
 
 if TYPE_CHECKING:
     from circuit_claims.judge.expectation import Expectation
@@ -18,6 +21,8 @@ OTHER_PAIRS = ("noise", "other-clip")
 OTHER_CLASS = "other class"
 OTHER_DONORS = ("third video", "noise write", OTHER_CLASS)
 NECESSITY = "failure -> success"
+_DEPTH = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+"""A layer by depth: ``"40 %"``, or within a site ``"mlp_out 40 %"``."""
 ASSERTED = ("above", "below", "between", "exactly", "negligible", "anything")
 
 
@@ -37,8 +42,8 @@ class Asked:
     expectation: Expectation
     controls: tuple[str, ...]
     log: bool
-    published: float | None
-    rounding: float
+    published: float | str | None
+    rounding: float | str
 
     def sample(self, circuit: Any, part: Mapping[str, Any], **changes: Any) -> Any:
         """Ask a circuit."""
@@ -46,8 +51,15 @@ class Asked:
         from circuit_claims.models.sites import parse_site
 
         arguments = {name: _filled(value, part) for name, value in self.arguments.items()}
+        for name, value in arguments.items():
+            if isinstance(value, str) and (found := _DEPTH.search(value)):
+                layer = circuit.at(float(found[1]) / 100)
+                arguments[name] = layer
+                if name in self.sites:
+                    arguments[name] = replace(parse_site(_DEPTH.sub("0", value)), layer=layer)
         for name in self.sites:
-            arguments[name] = parse_site(arguments[name])
+            if isinstance(arguments[name], str):
+                arguments[name] = parse_site(arguments[name])
             if arguments[name].layer >= circuit.facts.n_layers:
                 raise NotApplicable(
                     f"the claim speaks of {arguments[name]}, and {circuit.name} has "
@@ -100,6 +112,11 @@ def asked_by(table: Table) -> Asked:
         )
     if arguments.get("direction") == NECESSITY and OTHER_CLASS in table.values.get("controls", ()):
         raise table.error("controls", f"{OTHER_CLASS!r} has no counterpart for {NECESSITY}; leave it out")
+    if over and not any(f"{{{over}}}" in str(value) for value in arguments.values()):
+        word = "each" if "each" in table.values else "any"
+        raise table.error(
+            word, f"names {over}, which nothing uses; write {{{over}}} in `with`, or leave {word} out"
+        )
     sites = tuple(name for name in arguments if takes[name].annotation == "Site")
     _check_words(table, arguments, takes)
     _check_sites(table, arguments, sites, over, values)
@@ -113,8 +130,8 @@ def asked_by(table: Table) -> Asked:
         expectation=_expectation(table),
         controls=_controls(table, takes),
         log=table.flag("log"),
-        published=table.number("published") if "published" in table.values else None,
-        rounding=table.number("rounding") if "rounding" in table.values else 0.0,
+        published=_bound(table, "published") if "published" in table.values else None,
+        rounding=_bound(table, "rounding") if "rounding" in table.values else 0.0,
     )
 
 
@@ -176,14 +193,13 @@ def _check_sites(
     for name in sites:
         for value in values or (None,):
             try:
-                parse_site(str(_filled(arguments[name], {over: value} if over else {})))
+                filled = str(_filled(arguments[name], {over: value} if over else {}))
+                parse_site(_DEPTH.sub("0", filled))
             except ValueError as fault:
                 raise table.error("with", f"{fault}; write {name} = 'mlp_out 4'") from None
 
 
 def _expectation(table: Table) -> Expectation:
-    from circuit_claims.judge import expectation as make
-
     named = [word for word in ASSERTED if word in table.values]
     if len(named) != 1:
         said = " and ".join(named) or "nothing"
@@ -193,24 +209,35 @@ def _expectation(table: Table) -> Expectation:
     (word,) = named
     if "within" in table.values and word != "exactly":
         raise table.error("within", "belongs to exactly; leave it out")
+    try:
+        return _made(table, word)
+    except BoundError as fault:
+        raise table.error(word, str(fault)) from None
+
+
+def _made(table: Table, word: str) -> Expectation:
+    """The expectation of one word. Raises BoundError and ManifestError."""
     if word == "anything":
         return make.anything()
+    bound = table.values[word]
     if word == "between":
-        ends = table.values["between"]
-        if not isinstance(ends, list) or len(ends) != 2:
-            raise table.error("between", f"is {ends!r:.60}; write two numbers: between = [0.42, 0.61]")
-        low, high = (Table(table.path, table.where, {"between": end}).number("between") for end in ends)
-        if not low < high:
-            raise table.error(
-                "between", f"is an empty range, {low:g} to {high:g}; the smaller number comes first"
-            )
-        return make.between(low, high)
+        if not isinstance(bound, list) or len(bound) != 2:
+            raise table.error("between", f"is {bound!r:.60}; write two numbers: between = [0.42, 0.61]")
+        return make.between(*bound)
     if word == "exactly":
-        return make.exactly(
-            table.number("exactly"), table.number("within") if "within" in table.values else 0.0
-        )
+        return make.exactly(bound, table.values.get("within", 0.0))
     simple = {"above": make.above, "below": make.below, "negligible": make.negligible}
-    return simple[word](table.number(word))
+    return simple[word](bound)
+
+
+def _bound(table: Table, key: str) -> float | str:
+    """A number, per cent or factor under a key, checked."""
+    written = table.values[key]
+    try:
+        read(written)
+    except BoundError as fault:
+        raise table.error(key, str(fault)) from None
+    return written  # type: ignore[no-any-return]
 
 
 def _controls(table: Table, takes: Mapping[str, Any]) -> tuple[str, ...]:

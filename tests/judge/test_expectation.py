@@ -57,7 +57,7 @@ def test_words_as_a_report_prints_them(expectation, words):
     assert expectation.words == words
 
 
-@pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (2.0, 1.0), (float("nan"), 1.0)])
+@pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (2.0, 1.0)])
 def test_an_empty_range_is_refused(low, high):
     with pytest.raises(ValueError, match="is empty: the first number has to be the smaller"):
         between(low, high)

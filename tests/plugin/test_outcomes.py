@@ -249,14 +249,14 @@ def test_parts_make_the_claims_verdict_at_the_end(claims, last_line):
     assert [p["part"] for p in entry["parts"]] == ["layer=4", "layer=5", "layer=6"]
     assert [p["verdict"] for p in entry["parts"]] == ["supported"] * 3
 
-    quantified(claims, "each", "above(4)")
+    quantified(claims, "each", 'above("400 %")')
     result = claims.run()
     assert (result.ret, last_line(result)) == (1, "1 failed, 2 passed")
     assert claims.entry("some")["verdict"] == "refuted"
 
 
 def test_a_refuted_part_of_a_supported_any_claim_fails_nothing(claims, last_line):
-    quantified(claims, "any", "above(5)")
+    quantified(claims, "any", 'above("500 %")')
     result = claims.run("-v")
     assert (result.ret, last_line(result)) == (0, "1 passed, 2 refuted part")
     result.stdout.fnmatch_lines(["*test_some[[]4[]] REFUTED PART*", "*some/exact*supported*"])
@@ -265,7 +265,7 @@ def test_a_refuted_part_of_a_supported_any_claim_fails_nothing(claims, last_line
 
 
 def test_any_claim_without_a_supported_part_is_refuted(claims, last_line):
-    quantified(claims, "any", "above(9)")
+    quantified(claims, "any", 'above("900 %")')
     result = claims.run()
     assert (result.ret, last_line(result)) == (1, "3 refuted part")
     result.stdout.fnmatch_lines(["some/exact*refuted*"])
@@ -283,7 +283,7 @@ def test_a_selection_leaves_the_claim_incomplete_and_decides_nothing(claims, sel
 
 
 def test_a_part_is_held_against_its_own_record(claims, last_line):
-    quantified(claims, "each", "above(4)")
+    quantified(claims, "each", 'above("400 %")')
     claims.record(
         '[claims."some/exact"]\nverdict = "refuted"\n'
         '[claims."some/exact".parts]\n"layer=4" = {verdict = "refuted"}\n"layer=5" = {verdict = "refuted"}\n'

@@ -40,10 +40,10 @@ def test_a_claim_in_toml_is_the_claim_in_python(on_models):
         '@says("python", each="layer")\n'
         '@pytest.mark.parametrize("layer", [0, 1])\n'
         "def test_python(circuit, judge, layer):\n"
-        '    judge(circuit.recovery(mlp_out(layer), metric="cosine"), above(-9.0), published=0.5)\n'
+        '    judge(circuit.recovery(mlp_out(layer), metric="cosine"), above(-3.0), published=0.5)\n'
     )
     toml = 'measure = "recovery"\nwith = { site = "mlp_out {layer}", metric = "cosine" }\n'
-    toml += "each = { layer = [0, 1] }\nabove = -9\npublished = 0.5"
+    toml += "each = { layer = [0, 1] }\nabove = -3\npublished = 0.5"
     (on_models.folder / "mine.claims.toml").write_text(ONE.replace("{id}", "toml").replace("{rest}", toml))
     result = on_models.run(*on_models.options())
     result.assert_outcomes(passed=4)
@@ -56,11 +56,11 @@ def test_a_claim_in_toml_is_the_claim_in_python(on_models):
 
 def test_every_comparison(on_models):
     asserted = {
-        "above": "above = -100",
-        "below": "below = 100.5",
-        "between": "between = [-100, 100]",
-        "exactly": "exactly = 0\nwithin = 100",
-        "negligible": "negligible = 100",
+        "above": 'above = "-10000 %"',
+        "below": 'below = "10050 %"',
+        "between": 'between = ["-10000 %", "10000 %"]',
+        "exactly": 'exactly = "0 %"\nwithin = "10000 %"',
+        "negligible": 'negligible = "10000 %"',
     }
     write(on_models, *((word, RECOVERY + line) for word, line in asserted.items()))
     on_models.run(*on_models.options()).assert_outcomes(passed=5)
@@ -68,10 +68,51 @@ def test_every_comparison(on_models):
 
 def test_a_part_that_the_model_has_not_is_not_applicable(on_models):
     write(on_models, ("deep", 'measure = "recovery"\nwith = { site = "mlp_out 7" }\nabove = 0'))
-    assert on_models.run(*on_models.options()).ret == 0
+    result = on_models.run(*on_models.options())
+    assert result.ret == 12, "nothing was judged"
+    result.stdout.fnmatch_lines(
+        [
+            "not applicable: deep/reproduces: the claim speaks of mlp_out 7, and * has 2 layers",
+            "exit status 12: no claim applies, so nothing was judged",
+        ]
+    )
     entry = on_models.entry("deep")
     assert entry["verdict"] == "not applicable"
     assert "the claim speaks of mlp_out 7" in entry["sentence"]
+
+
+def test_a_layer_by_depth_is_the_models_own(on_models):
+    """Of two layers, 10 % is the first; 60 % and 90 % are both the second, and the run says so."""
+    rest = 'measure = "recovery"\nwith = { site = "mlp_out {depth}" }\n'
+    rest += 'each = { depth = ["10 %", "60 %", "90 %"] }\nabove = -3'
+    write(on_models, ("deep", rest))
+    result = on_models.run(*on_models.options())
+    result.assert_outcomes(passed=3)
+    measured = on_models.entry("deep")["measurements"]
+    assert [one["patched"]["site"] for one in measured] == ["mlp_out 0", "mlp_out 1", "mlp_out 1"]
+    assert measured[1]["experiment"]["depth"] == "layer 1 of 2, at 60 % of the depth"
+    result.stdout.fnmatch_lines(["deep/reproduces: depth=60 % and depth=90 % are one measurement on *"])
+
+
+def test_a_bound_in_per_cent_is_the_same_bound(on_models):
+    write(
+        on_models,
+        ("plain", RECOVERY + "above = -0.5\npublished = 0.445\nrounding = 0.005"),
+        ("percent", RECOVERY + 'above = "-50 %"\npublished = "44.5 %"\nrounding = "0.5 %"'),
+    )
+    on_models.run(*on_models.options())
+    plain, percent = on_models.entry("plain"), on_models.entry("percent")
+    assert plain["measurements"] == percent["measurements"]
+
+
+def test_a_fraction_that_was_meant_in_per_cent_is_refused(on_models):
+    """`below = 50` would be supported by anything."""
+    write(on_models, ("meant", RECOVERY + "below = 50"))
+    assert on_models.run(*on_models.options()).ret == 1
+    assert on_models.entry("meant")["sentence"] == (
+        "below is 50, and the measurement is a fraction, in which 1 is 100 %; "
+        'write "50 %" or "5000 %", whichever is meant'
+    )
 
 
 def test_logs_controls_and_quantifiers(on_models):
@@ -92,11 +133,11 @@ def test_necessity_in_toml_is_necessity_in_python(on_models):
         "from circuit_claims import above, claim, mlp_out\n\n"
         "@claim('python', 'Something.', source='ours', kind='means', scope='negative')\n"
         "def test_python(circuit, judge):\n"
-        "    judge(circuit.recovery(mlp_out(1), direction='failure -> success'), above(-9.0),\n"
+        "    judge(circuit.recovery(mlp_out(1), direction='failure -> success'), above(-3.0),\n"
         "          controls={'noise write': circuit.recovery(mlp_out(1), direction='noise into success')})\n"
     )
     rest = 'measure = "recovery"\nwith = { site = "mlp_out 1", direction = "failure -> success" }\n'
-    rest += "above = -9\ncontrols = ['noise write']"
+    rest += "above = -3\ncontrols = ['noise write']"
     write(on_models, ("toml", rest))
     path = on_models.folder / "mine.claims.toml"
     path.write_text(path.read_text().replace('kind = "reproduces"', 'kind = "means"\nscope = "negative"'))
@@ -108,7 +149,7 @@ def test_necessity_in_toml_is_necessity_in_python(on_models):
 
 
 def test_a_claim_of_any_part(on_models):
-    rest = 'measure = "recovery"\nwith = { site = "{kind} 0" }\nabove = 9\n'
+    rest = 'measure = "recovery"\nwith = { site = "{kind} 0" }\nabove = 3\n'
     rest += 'any = { kind = ["attn_out", "mlp_out"] }'
     write(on_models, ("some", rest))
     on_models.run(*on_models.options())
@@ -124,9 +165,19 @@ def test_a_claim_of_any_part(on_models):
             'claim "x": below: the claim asserts above and below; give it one',
         ),
         (RECOVERY + "abov = 1", 'claim "x": abov: is no key here; did you mean "above"?'),
-        (RECOVERY + "above = '1'", "claim \"x\": above: is '1'; it has to be a number"),
-        (RECOVERY + "above = nan", 'claim "x": above: is nan; it has to be a finite number'),
-        (RECOVERY + "between = [2, 1]", 'claim "x": between: is an empty range, 2 to 1'),
+        (
+            RECOVERY + "above = '1'",
+            'claim "x": above: "1" is no bound; write a number (0.5), per cent ("50 %")',
+        ),
+        (
+            RECOVERY + "above = 1\neach = { layer = [0, 1] }",
+            'claim "x": each: names layer, which nothing uses; write {layer} in `with`, or leave each out',
+        ),
+        (RECOVERY + "above = nan", 'claim "x": above: nan is no bound; write a finite number'),
+        (
+            RECOVERY + "between = [2, 1]",
+            'claim "x": between: between(2, 1) is empty: the first number has to be the smaller',
+        ),
         (RECOVERY + "between = 2", 'claim "x": between: is 2; write two numbers'),
         (RECOVERY + "above = 1\nwithin = 1", 'claim "x": within: belongs to exactly; leave it out'),
         (RECOVERY + "above = 1\nscope = 'both'", "claim \"x\": claim 'x': scope 'both' is none of trained"),
@@ -197,7 +248,7 @@ def test_workers_refuse_in_the_same_words(on_models):
 
 
 def test_one_claim_is_run_again_by_its_name(on_models):
-    path = write(on_models, ("x", RECOVERY + "above = 99"), ("y", RECOVERY + "above = -99"))
+    path = write(on_models, ("x", RECOVERY + 'above = "9900 %"'), ("y", RECOVERY + 'above = "-9900 %"'))
     result = on_models.run(*on_models.options())
     (again,) = {line.split("again: ")[1] for line in result.outlines if "again:" in line}
     assert (
@@ -209,7 +260,7 @@ def test_one_claim_is_run_again_by_its_name(on_models):
 
 
 def test_other_toml_files_are_left_alone(on_models):
-    write(on_models, ("x", RECOVERY + "above = -99"))
+    write(on_models, ("x", RECOVERY + 'above = "-9900 %"'))
     (on_models.folder / "settings.toml").write_text("not = [toml")
     on_models.run(*on_models.options()).assert_outcomes(passed=1)
 
@@ -236,7 +287,7 @@ ALL = {f"{action}_{take}": 0.0 for action in ("bowling", "golf") for take in ran
 
 
 def test_each_pair_is_judged_by_its_own_threshold(on_models, tmp_path):
-    write(on_models, ("mlp", RECOVERY + "above = -99"))
+    write(on_models, ("mlp", RECOVERY + 'above = "-9900 %"'))
     on_models.run(*on_models.options())
     plain = on_models.entry("mlp")
     assert plain["verdict"] == "supported"
@@ -250,7 +301,7 @@ def test_each_pair_is_judged_by_its_own_threshold(on_models, tmp_path):
 
 
 def test_pairs_without_a_threshold_keep_the_claims_number(on_models, tmp_path):
-    write(on_models, ("mlp", RECOVERY + "above = -99"))
+    write(on_models, ("mlp", RECOVERY + 'above = "-9900 %"'))
     on_models.run(*on_models.options())
     (plain,) = on_models.entry("mlp")["measurements"]
     on_models.run(*with_thresholds(on_models, tmp_path / "a", bowling_0=-9.0))
@@ -260,12 +311,12 @@ def test_pairs_without_a_threshold_keep_the_claims_number(on_models, tmp_path):
 
 
 def test_a_threshold_cannot_stand_for_a_range(on_models, tmp_path):
-    write(on_models, ("mlp", RECOVERY + "between = [-9, 9]"))
+    write(on_models, ("mlp", RECOVERY + "between = [-3, 3]"))
     result = on_models.run(*with_thresholds(on_models, tmp_path / "a", bowling_0=1.0))
     assert result.ret == 1
     entry = on_models.entry("mlp")
     assert entry["verdict"] == "error"
-    assert "thresholds of pairs (bowling-0), and the claim asserts [-9, 9)" in entry["sentence"]
+    assert "thresholds of pairs (bowling-0), and the claim asserts [-3, 3)" in entry["sentence"]
 
 
 def test_a_threshold_and_pairs_of_others_are_not_mixed(on_models, tmp_path):
@@ -275,7 +326,7 @@ def test_a_threshold_and_pairs_of_others_are_not_mixed(on_models, tmp_path):
 
 
 def test_a_threshold_for_no_claim_is_told(on_models, tmp_path):
-    write(on_models, ("mpl", RECOVERY + "above = -99"))
+    write(on_models, ("mpl", RECOVERY + 'above = "-9900 %"'))
     result = on_models.run(*with_thresholds(on_models, tmp_path / "a", bowling_0=1.0))
     result.stdout.fnmatch_lines(["*states thresholds for mlp/reproduces, which no claim of this run is"])
 
@@ -284,7 +335,7 @@ def test_a_clips_own_start_moves_its_window_only(on_models, tmp_path):
     """The set's window two frames earlier, and both clips' own two frames later: the same frames."""
     import shutil
 
-    write(on_models, ("mlp", RECOVERY + "above = -99"))
+    write(on_models, ("mlp", RECOVERY + 'above = "-9900 %"'))
     on_models.run(*on_models.options())
     plain = on_models.entry("mlp")["measurements"]
     seen = []
@@ -307,7 +358,7 @@ def test_pairs_beside_the_claims_are_found(on_models):
     import shutil
 
     shutil.copytree(on_models.world.pairs.parent, on_models.folder, dirs_exist_ok=True)
-    write(on_models, ("mlp", RECOVERY + "above = -99"))
+    write(on_models, ("mlp", RECOVERY + 'above = "-9900 %"'))
     assert on_models.run(f"--circuit-model={on_models.world.model}").ret == 0
     report = json.loads((on_models.reports / "latest.json").read_text())
     assert report["run"]["pair_set"] == "squares"

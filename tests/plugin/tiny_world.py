@@ -25,15 +25,15 @@ def test_identity(circuit, judge, layer):
 @says("attn", each="layer")
 @pytest.mark.parametrize("layer", [0, 1])
 def test_attn(circuit, judge, layer):
-    judge(circuit.recovery(attn_out(layer)), above(-9.0))
+    judge(circuit.recovery(attn_out(layer)), above("-900 %"))
 
 @says("mlp-backward")
 def test_mlp_backward(circuit, judge):
-    judge(circuit.recovery(mlp_out(0), direction="failure -> success"), above(-9.0))
+    judge(circuit.recovery(mlp_out(0), direction="failure -> success"), above("-900 %"))
 
 @says("mlp-forward")
 def test_mlp_forward(circuit, judge):
-    judge(circuit.recovery(mlp_out(0)), above(-9.0))
+    judge(circuit.recovery(mlp_out(0)), above("-900 %"))
 
 @says("growth")
 def test_growth(circuit, judge):

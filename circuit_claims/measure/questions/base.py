@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure import controls
-from circuit_claims.measure.errors import NotApplicable
+from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.seeds import FIRST, SEEDS, Seeds
 from circuit_claims.types import Sample, combine
@@ -122,14 +122,23 @@ class Questions:
             named = ", ".join(map(str, layers))
             raise NotApplicable(f"the claim speaks of layer {named} of {of}, and {self.name} has {n} layers")
 
-    def at(self, layer: int, of: int = DEPTH) -> int:
-        """The layer of this model at the depth of layer `layer` of a model of `of` layers (the paper's 12).
+    def at(self, layer: int | float, of: int = DEPTH) -> int:
+        """The layer of this model at a depth: of layer `layer` of a model of `of` layers (the paper's 12).
+
+        A float from 0.0 up to 1.0 is the depth itself: ``at(0.4)`` is layer 5 of 12 and layer 2 of 6.
 
         ``layer * n_layers / of``, rounded half up, and at most the last layer: layer 5 of 12 is layer 10 of
         24. It is a plain number of this model, which in another depth also says whose place it takes.
         Raises NotApplicable where the model has fewer than half as many layers.
         """
         n = self.facts.n_layers
+        if not isinstance(layer, int):
+            if not 0.0 <= layer < 1.0:
+                raise MeasurementError(
+                    f"at({layer:g}): a depth lies from 0.0 up to 1.0; write at({layer:.0f}) for that layer"
+                )
+            here = min(int(layer * n + 0.5), n - 1)
+            return AtDepth(here, f"layer {here} of {n}, at {100 * layer:g} % of the depth")
         if n == of:
             return layer
         if 2 * n < of:
