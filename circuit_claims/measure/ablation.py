@@ -6,8 +6,9 @@ one: zero and mean take the model to streams that no clip has. The other clip sh
 clip of the same one would give back the very label that is asked about.
 
 The total effect lets all later components react. The direct effect holds them as they were: the write's
-difference at CLS through the readout with its norm frozen. What later components make good is the gap
-between the two (self-repair: McGrath et al. 2023, arXiv 2307.15771; Rushing & Nanda 2024, arXiv 2402.15390).
+difference at the tokens read through the readout with its norm frozen. What later components make good is the
+gap between the two (self-repair: McGrath et al. 2023, arXiv 2307.15771; Rushing & Nanda 2024, arXiv
+2402.15390).
 
 The clip's run is walked once. At every write the ablated streams begin, and go to the end as a batch: no
 prefix is computed twice, and no more is in memory than the streams of one write.
@@ -124,15 +125,16 @@ def ablate_each(
             if write.site not in chosen:
                 continue
             states = _without(step, stand_in) if heads else step.before + stand_in.write
-            directs.append(model.cls(states) - model.cls(resid))
-            needed = states if narrow is None or index < narrow else states[:, model.reads]
+            read = model.pool.read(states)
+            directs.append(read - model.pool.read(resid))
+            needed = states if narrow is None or index < narrow else read
             started[len(names) : len(names) + len(states)] = needed
             names += [f"{write.site.key}.head.{h}" for h in range(len(states))] if heads else [write.site.key]
         clean, logits = (model.readout(streams).logits for streams in (resid, started))
         require_finite(model, "ablated run, logits", model.writes[-1].after, logits)
         label = int(clean[0].argmax())
-        readout, _ = model.frozen_readout(resid)
-        direct = float64(clean) + float64(torch.cat(directs)) @ readout.T
+        frozen = model.frozen_readout(resid)
+        direct = float64(clean) + frozen.pooled(torch.cat(directs)) @ frozen.linear.T
     ablated = zip(names, said(logits, label), said(direct, label), strict=True)
     return {
         "label": label,

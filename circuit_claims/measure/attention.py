@@ -1,7 +1,8 @@
-"""What the CLS token attends to, held against where things are and against the attribution.
+"""What the tokens that are read attend to, held against where things are and against the attribution.
 
-Only the row of CLS is ever computed: the full pattern of a long clip does not fit into memory. The weights on
-patch tokens are taken by themselves (what CLS puts on itself is left out), since a map is compared by shares.
+Of a model that reads one token (CLS) that is its row of the pattern; of one that pools several, the mean of
+their rows by the pool's weights. The weights on patch tokens are taken by themselves (what CLS puts on itself
+is left out), since a map is compared by shares.
 
 A clip is run once, for its attention and its attribution (`attribution.py`), and both are kept.
 """
@@ -45,7 +46,7 @@ def describe(
     heads: Sequence[tuple[int, int]] = (),
     covered: Map | None = None,
 ) -> dict[str, Any]:
-    """The attention of CLS in numbers, as plain data.
+    """The attention of the tokens that are read in numbers, as plain data.
 
     Args:
         found: a clip's attention and attribution.
@@ -60,8 +61,8 @@ def describe(
         layer, and for `layers` which (`set_aside`); `maps`; and `agreement` with the exact attribution and
         with the paper's token map.
     """
-    weights = _maps(found.attention[..., 1:], grid)
-    kept = ~high_norm(_maps(found.norms[:, 1:], grid))
+    weights = _maps(found.attention[..., found.patch_rows], grid)
+    kept = ~high_norm(_maps(found.norms[:, found.patch_rows], grid))
     half = later_half(grid)
     lifts: dict[str, Any] = {"lift": None, "lift_kept": None}
     if covered is not None:
@@ -94,7 +95,7 @@ def _agreement(
     """Spearman's correlation of the mean attention of `layers` with each attribution, and over its shifts."""
     looked = weights[list(layers)].mean((0, 1))
     everywhere = np.logical_and.reduce(kept[list(layers)])
-    scores = {"sources": found.sources[1:], "token_map": found.token_map}
+    scores = {"sources": found.sources[found.patch_rows], "token_map": found.token_map}
     answers = {}
     for name, values in scores.items():
         if values is not None:

@@ -1,16 +1,19 @@
-"""Direct logit attribution: what every write, head and source token adds to one logit at the CLS token.
+"""Direct logit attribution: what every write, head and source token adds to one logit by way of the pool.
 
-With the scale of the final norm frozen as it is for this clip, the logit is linear in the last CLS token, and
-that token is a sum. Row `a` of the frozen readout and its constant c then share the logit out exactly:
+With the scale of the final norm frozen as it is for this clip, the logit is linear in the last tokens that
+are read, and each of these is a sum. The frozen readout's weights p over those tokens, its row `a` and its
+constant c then share the logit out exactly, with p . x the weighted sum of a write's tokens:
 
-    logit = c + a . embed + sum_l a . mlp_l + sum_l a . bias_l + sum_l,h,j A_lh[CLS, j] a . (V_lhj O_lh)
+    logit = c + a . (p . embed) + sum_l a . (p . mlp_l) + sum_l a . (p . bias_l)
+              + sum_l,h,j (p^T A_lh)[j] a . (V_lhj O_lh)
 
-with A the attention weights, V the values and O_h a head's slice of the output projection. What a source
-token j adds is the last term summed over layers and heads. It is *direct*: what a token adds by way of
-another token counts for that one.
+with A the attention weights, V the values and O_h a head's slice of the output projection. Where one token is
+read (CLS), ``p^T A`` is its row of A. What a source token j adds is the last term summed over layers and
+heads. It is *direct*: what a token adds by way of another token counts for that one.
 
 The paper's own token map is another thing: patch tokens of the last block, before the norm, times the
-classifier's row (E1 B.1, E3 4.1.2). It is kept as `token_map`, under that name. Nothing reads those tokens.
+classifier's row (E1 B.1, E3 4.1.2). It is kept as `token_map`, under that name. In a model with a CLS token
+nothing reads those tokens.
 """
 
 from __future__ import annotations
@@ -25,11 +28,14 @@ from circuit_claims.measure.digits import digits
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.runs import clean_walk
 from circuit_claims.models.device import float64
-from circuit_claims.models.residual import CLS_ROW, Heads, ResidualModel, Write
+from circuit_claims.models.residual import Frozen, Heads, ResidualModel, Write
 from circuit_claims.models.sites import Site, resid_pre
 
 if TYPE_CHECKING:
     from circuit_claims.clips.pairs import Pair
+
+ROWS = 64
+"""Rows of an attention's pattern that are computed at once, at most."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Attribution:
     constant: float
     """What the readout adds whatever the clip: the classifier's bias and the norm's."""
     embed: float
-    """The CLS token before the first write."""
+    """The tokens that are read, before the first write."""
     mlps: Tensor
     """`[layer]`."""
     biases: Tensor
@@ -50,20 +56,23 @@ class Attribution:
     heads: Tensor
     """`[layer, head]`, each the sum over its source tokens."""
     sources: Tensor
-    """`[token]`: what each source token adds by way of all heads; CLS is the first."""
+    """`[token]`: what each source token adds by way of all heads."""
     lens: Tensor
     """`[1 + layer]`: the logit lens, the readout of the embedding and of the stream after each block."""
     lens_mean: Tensor
     """`[1 + layer]`: the same, as a mean over all labels."""
     unfrozen: Tensor
     """`[layer, 2]`: by how much the logit falls when the attention's, the MLP's write is taken out of the
-    last CLS token and the norm finds a scale anew. `writes` is the same with the scale frozen."""
+    last tokens that are read and the norm finds a scale anew. `writes` is the same with the scale frozen."""
     token_map: Tensor | None
-    """`[token - 1]`: the paper's own map, of the patch tokens; None where the model names no classifier."""
+    """`[patch]`: the paper's own map, of the patch tokens; None where the model names no classifier."""
     attention: Tensor
-    """`[layer, head, token]`: what CLS attends to; each row sums to 1."""
+    """`[layer, head, token]`: what the tokens read attend to, their mean by the pool's weights (of a model
+    that reads CLS, its row); each sums to 1."""
     norms: Tensor
     """`[layer, token]`: the norm of each token as the attention of that layer reads it."""
+    patch_rows: slice
+    """Which of the tokens are patch tokens, in the grid's order."""
 
     @property
     def total(self) -> float:
@@ -85,17 +94,17 @@ class Attribution:
 
 @torch.inference_mode()
 def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) -> Attribution:
-    """Share a logit of a clip `[frame, 3, h, w]` out among what the CLS token is the sum of.
+    """Share a logit of a clip `[frame, 3, h, w]` out among what the tokens read are the sum of.
 
     `label` is by default the clip's top label. Raises MeasurementError for clips of the wrong shape, NaN or
     Inf, a label that there is not, and an attention that cannot be taken apart.
     """
     read: dict[Site, Tensor] = {}  # the stream that each attention reads: all that has to be kept whole
-    at_cls: dict[Site, Tensor] = {}
+    at_reads: dict[Site, Tensor] = {}
     mixing = {write.site for write in model.writes if write.mixes_tokens}
     last = torch.empty(0)
     for site, value in clean_walk(model, pixels, "clip"):
-        at_cls[site] = value[:, CLS_ROW].clone()  # a view would keep the whole stream
+        at_reads[site] = value[:, model.reads].clone()  # a view would keep the whole stream
         if site in mixing:
             read[site] = last
         if not site.is_write:
@@ -106,8 +115,8 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
         raise MeasurementError(
             f"{model.name}: there is no label {label}; its labels are 0 to {len(logits) - 1}"
         )
-    rows, constants = model.frozen_readout(last)
-    row = rows[label]
+    frozen = model.frozen_readout(last)
+    row = frozen.linear[label]
 
     shape = (model.n_layers, model.n_heads)
     heads = torch.zeros(shape, dtype=torch.float64)
@@ -118,28 +127,29 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
     for write in model.writes:
         if write.mixes_tokens:
             parts, stream = _heads_of(model, write), read[write.site]
-            pattern = float64(parts.pattern(stream, CLS_ROW)[0, :, 0])
+            pattern, looked = _patterns(model, parts, stream, frozen)
             # Values along the row, without writing any: [head, d_head] . [head, token, d_head].
             along = torch.einsum("hkd,d->hk", float64(parts.output), row)
             read_along = torch.einsum("hk,htk->ht", along, float64(parts.values(stream)[0]))
             shares = pattern * read_along
             heads[write.layer] += shares.sum(-1)
             sources += shares.sum(0)
-            biases[write.layer] += float(float64(parts.bias) @ row)
-            attention[write.layer] = pattern
+            biases[write.layer] += float(frozen.weights.sum()) * float(float64(parts.bias) @ row)
+            attention[write.layer] = looked
             norms[write.layer] = float64(stream[0]).norm(dim=-1)
         else:
-            mlps[write.layer] += float(float64(at_cls[write.site][0, 0]) @ row)
-    lens = _read(model, [value for site, value in at_cls.items() if site.kind in ("resid_pre", "resid_post")])
-    without = _read(model, [last[:, CLS_ROW] - at_cls[write.site] for write in model.writes])
+            mlps[write.layer] += float(frozen.pooled(at_reads[write.site][0]) @ row)
+    streams = [value for site, value in at_reads.items() if site.kind in ("resid_pre", "resid_post")]
+    lens = _read(model, streams)
+    without = _read(model, [last[:, model.reads] - at_reads[write.site] for write in model.writes])
     unfrozen = torch.zeros(model.n_layers, 2, dtype=torch.float64)
     for write, logit in zip(model.writes, without[:, label], strict=True):
         unfrozen[write.layer, int(not write.mixes_tokens)] += float(logits[label]) - logit
     return Attribution(
         label=label,
         logit=float(logits[label]),
-        constant=float(constants[label]),
-        embed=float(float64(at_cls[resid_pre(0)][0, 0]) @ row),
+        constant=float(frozen.constant[label]),
+        embed=float(frozen.pooled(at_reads[resid_pre(0)][0]) @ row),
         mlps=mlps,
         biases=biases,
         heads=heads,
@@ -149,14 +159,32 @@ def attribute(model: ResidualModel, pixels: Tensor, label: int | None = None) ->
         unfrozen=unfrozen,
         token_map=None
         if model.classifier is None
-        else float64(last[0, 1:]) @ float64(model.classifier[label]),
+        else float64(last[0, model.patch_rows]) @ float64(model.classifier[label]),
         attention=attention,
         norms=norms,
+        patch_rows=model.patch_rows,
     )
 
 
+def _patterns(model: ResidualModel, heads: Heads, stream: Tensor, frozen: Frozen) -> tuple[Tensor, Tensor]:
+    """Rows of an attention's pattern at the tokens that are read, summed `[head, token]`, float64.
+
+    By the weights of the frozen readout, and by those of the pool. `ROWS` rows are computed at a time: the
+    full pattern of a long clip does not fit into memory.
+    """
+    read = range(model.n_tokens)[model.reads]
+    weights = torch.stack([frozen.weights, model.pool.weights[model.reads]])
+    sums = torch.zeros(2, model.n_heads, model.n_tokens, dtype=torch.float64)
+    for first in range(0, len(read), ROWS):
+        some = read[first : first + ROWS]
+        pattern = float64(heads.pattern(stream, slice(some.start, some.stop))[0])
+        sums += torch.einsum("kr,hrt->kht", weights[:, first : first + ROWS], pattern)
+    by_readout, by_pool = sums
+    return by_readout, by_pool
+
+
 def _read(model: ResidualModel, rows: list[Tensor]) -> Tensor:
-    """The logits `[row, label]`, float64, that the readout gives CLS tokens `[1, 1, d_model]`."""
+    """The logits `[stream, label]`, float64, of streams at the tokens that are read, `[1, row, d_model]`."""
     return float64(model.readout(torch.cat(rows)).logits)
 
 
@@ -194,6 +222,7 @@ def plain(found: Attribution) -> dict[str, Any]:
         "writes": digits(found.writes),
         "unfrozen": digits(found.unfrozen),
         "sources": digits(found.sources),
+        "patch_rows": list(found.patch_rows.indices(len(found.sources))[:2]),
         "lens": digits(found.lens),
         "lens_mean": digits(found.lens_mean),
         "token_map": None if found.token_map is None else digits(found.token_map),

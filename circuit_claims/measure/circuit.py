@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.controls import REVERSED
+from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.ablation import AblationQuestions
 from circuit_claims.measure.questions.attention import AttentionQuestions
 from circuit_claims.measure.questions.base import (
@@ -99,7 +100,7 @@ class Circuit(
                 "pairs": pairs,
                 **depth(site.layer),
             },
-            flags=(INERT,) if readout == "tokens" else (),
+            flags=(INERT,) if readout == "tokens" and self.facts.inert else (),
         )
         return replace(
             measured,
@@ -114,7 +115,8 @@ class Circuit(
         """Why a recovery says nothing of the model: the whole stream is patched, or nothing reads it."""
         if not site.is_write:
             return f"{site} is the whole stream, so patching it makes the run the donor's"
-        if readout == "tokens" and max(self.calibration("final patch tokens").values) == 0.0:
+        inert = readout == "tokens" and self.facts.inert
+        if inert and max(self.calibration("final patch tokens").values) == 0.0:
             return "perturbing the patch tokens of the last block changes no logit"
         return None
 
@@ -188,6 +190,8 @@ class Circuit(
         """
         measured = self._assay.measured("per_pair.calibration", "outcome", {})
         unit = "logits" if check == "final patch tokens" else "fraction"
+        if check == "final patch tokens" and not self.facts.inert:
+            raise NotApplicable(f"{self.name} reads every token of its last block, so none of them is inert")
 
         def value(pair: Pair) -> float:
             found = measured[pair.name][check]
@@ -234,7 +238,7 @@ class Circuit(
                 "readout": PLACES["tokens"],
                 "denominator": f"recipient sampled {self._assay.pairs.shift_in_words(shift)} later",
             },
-            flags=(INERT,),
+            flags=(INERT,) if self.facts.inert else (),
         )
 
     def _sweeps(self, direction: str, pairs: str, site: Site, readout: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Which pixels a token stands for: cells of a clip, by the right map and by the published one. No torch.
 
 A cell is one frame of one tubelet: `(frame, row, column)`, with row and column in the token grid. A token is
-counted from 0 without CLS: the tubelet (t, y, x) is the token `h w t + w y + x`.
+counted from 0 among the patch tokens: the tubelet (t, y, x) is the token `h w t + w y + x`.
 """
 
 from __future__ import annotations

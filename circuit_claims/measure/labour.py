@@ -4,33 +4,40 @@ Joint patches. Several writes of layers `first` to `last` are taken from the sou
 control says otherwise) into the recipient's run, and the run goes on:
 
     attention, MLPs, both     the whole writes, at all tokens
-    CLS row, patch rows       what attention writes to the CLS token only, or to all other tokens only
-    gathered                  CLS row: what it would write if the *patch tokens* alone were the source's, and
+    CLS row, patch rows       what attention writes to the tokens that are read only, or to all others only
+    gathered                  CLS row: what it would write if the *other tokens* alone were the source's, and
                               had never read its CLS token: what CLS sent out is no evidence
     own                       CLS row: what it would write if the *CLS token* alone were the source's
     pattern                   CLS row: queries and keys of the source (where it looks), the recipient's values
     values                    CLS row: values of the source (what is read), the recipient's queries and keys
 
-Composition. CLS gets nothing but what attention heads write and what MLPs make of its own stream. Hold each
-head's write at one of its two clips' values, and let the MLPs of `first` to `last` run, or hold them at the
-recipient's writes: a factorial experiment on the CLS token alone. Heads that write along one line are one
-factor: two halves of one fact are no two facts. With v(S) the projection when the factors S are the source's,
-and v'(S) the same with those MLPs held,
+The names are ViViT's, which reads its CLS token and no other. Of a model that pools more tokens, "CLS" stands
+for all those with weight. Where no other token is left nothing tells them apart, and the routes of `APART`
+are not there.
+
+Composition. The tokens that are read get nothing but what they begin with, what attention heads write and
+what MLPs make of their own streams. Hold each head's write at one of its two clips' values, and let the MLPs
+of `first` to `last` run, or hold them at the recipient's writes: a factorial experiment on these tokens
+alone. What they begin with is a factor of its own where it differs (a CLS token begins the same in every
+clip). Heads that write along one line are one factor: two halves of one fact are no two facts. With v(S) the
+projection when the factors S are the source's, and v'(S) the same with those MLPs held,
 
     mediated = v(all) - v'(all)                                 what reaches the readout through these MLPs
     combined = v(all) - sum_a v(a) - (v'(all) - sum_a v'(a))    what they make of the parts together only
 
 `combined` is 0 for a linear MLP, positive for a conjunction, negative for an "any of them". v(all) is 1 of a
-donor by construction: its CLS stream is then the donor's. The design's other term, the effect of the donor's
-*stored* MLP write with attention patched minus without, does not ask this: where an MLP composes, patched
-attention makes it write the donor's write already, so the stored one adds nothing and the term is -P(MLP).
+donor by construction: the stream that is read is then the donor's. The design's other term, the effect of the
+donor's *stored* MLP write with attention patched minus without, does not ask this: where an MLP composes,
+patched attention makes it write the donor's write already, so the stored one adds nothing and the term is
+-P(MLP).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count, repeat
+from itertools import repeat
+from math import ceil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -44,12 +51,11 @@ from circuit_claims.measure.patching import noise_like, norms_between
 from circuit_claims.measure.recovery import Norms
 from circuit_claims.measure.runs import batch_plan, clean_run, go_on, narrow_at, require_finite
 from circuit_claims.models.device import float64
-from circuit_claims.models.residual import CLS_ROW, EVERY_ROW, ResidualModel, Write
+from circuit_claims.models.residual import EVERY_ROW, ResidualModel, Write
 
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
-PATCH_ROWS = slice(1, None)
 ALIKE = 0.9
 """Cosine, of either sign, from which what two heads bring is one thing brought twice."""
 ROUTES = (
@@ -57,17 +63,20 @@ ROUTES = (
     *("CLS row", "patch rows", "gathered", "own", "pattern", "values"),
 )
 """The joint patches, by the names of the module's docstring."""
+APART = ("CLS row", "patch rows", "gathered", "own")
+"""Those that tell the tokens that are read from the others."""
+Rows: TypeAlias = slice | list[int]
 
 
 @dataclass(frozen=True)
 class Composition:
-    """Projections at the summary with every head's write held at one of two clips' values, at CLS."""
+    """Projections at the summary with what every head writes at the tokens read held at one clip's values."""
 
     together: float
     """v(all): every head's write is the source's."""
     alone: tuple[float, ...]
-    """v(a): only this factor's heads' are, in the order in which the run meets them. A head whose write does
-    not differ is no factor."""
+    """v(a): only this factor's are, in the order in which the run meets them: the embedding, then heads. What
+    does not differ is no factor."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ def labour(
     """Make the joint patches of layers `first` to `last`, both included, and the factorial experiment.
 
     Args:
-        model: a model whose readout reads the CLS token.
+        model: the model.
         donor_pixels: the clip that recovery is measured towards, `[frame, 3, h, w]`.
         recipient_pixels: the clip whose run is patched, of the same shape.
         first: the first layer whose writes are taken.
@@ -119,11 +128,13 @@ def labour(
         vectors: keep what each joint patch changed of the summary, to be read along other pairs' direction.
 
     Raises:
-        NotApplicable: the readout does not read the CLS token (alone).
-        MeasurementError: clips of the wrong shape, layers that the model lacks, NaN or Inf.
+        NotApplicable: a route tells the tokens that are read from others, and there are no others.
+        MeasurementError: clips of the wrong shape, layers that the model lacks, NaN or Inf, or no
+            room for the experiment (`--circuit-memory`).
     """
-    if model.reads != CLS_ROW:
-        raise NotApplicable(f"{model.name} is not read at a CLS token, so nothing is gathered there")
+    if not model.pool.others and set(routes) & set(APART):
+        raise NotApplicable(every_token_read(model))
+    _require_room(model)
     if not 0 <= first <= last < model.n_layers:
         raise MeasurementError(f"{model.name} has layers 0 to {model.n_layers - 1}, not {first} to {last}")
     generator = None if noise is None else torch.Generator().manual_seed(noise)
@@ -141,26 +152,32 @@ def labour(
         )
         sources = repeat(None) if source_pixels is None else clean_run(model, source_pixels, "source")
         donor = recipient = start = apart = torch.empty(0)
-        at_cls: list[tuple[Tensor, Tensor]] = []
+        read = model.reads
+        at_reads: list[tuple[Tensor, Tensor]] = []
         brought: list[Tensor] = []
         states: Tensor | None = None
         narrow = narrow_at(model)
         for index, (step, donated, other) in enumerate(zip(recipients, donors, sources, strict=False)):
             write, recipient, own, _ = step
             _, source, theirs, _ = donated if other is None else other
-            start = start if at_cls else recipient[:, CLS_ROW]
-            apart = _joined(recipient, apart if at_cls else source)
-            at_cls.append((own[:, CLS_ROW], taken(theirs[:, CLS_ROW], own[:, CLS_ROW])))
+            if not at_reads:
+                start = recipient[:, read]
+                # The embedding is no write: noise leaves it as it is.
+                brought.append((source if noise is None else recipient)[:, read] - start)
+            apart = _joined(model, recipient, apart if at_reads else source)
+            at_reads.append((own[:, read], taken(theirs[:, read], own[:, read])))
             if write.mixes_tokens:
-                whole = at_cls[-1][1] - own[:, CLS_ROW]  # noise has a size, and no heads
-                brought.append(whole[0] if noise is not None else _by_head(write, source, recipient, whole))
+                whole = at_reads[-1][1] - own[:, read]  # noise has a size, and no heads
+                by_head = noise is None and write.heads is not None
+                brought.append(_by_head(write, source, recipient, read) if by_head else whole)
             if write.layer >= first:
                 states = recipient.repeat(len(routes), 1, 1) if states is None else states
-                if write.layer > last:  # nothing is taken any more, and in the end CLS alone is read
-                    rows = model.reads if index == narrow else EVERY_ROW
+                if write.layer > last:  # nothing is taken any more, and in the end not all tokens are read
+                    rows = read if index == narrow else EVERY_ROW
                     states = go_on(write, states, len(states), rows, batch_plan(model))
                 else:
-                    patches = [_patched(route, write, source, recipient, apart, theirs) for route in routes]
+                    clips = (source, recipient, apart, theirs)
+                    patches = [_patched(model, route, write, *clips) for route in routes]
                     settled = [None if p is None else (p[0], taken(p[1], own[:, p[0]])) for p in patches]
                     states = _go_on(model, write, states, settled)
             donor, recipient = donated.after, step.after
@@ -169,62 +186,76 @@ def labour(
                 require_finite(model, "patched recipient", write.after, states)
         assert states is not None
         ends = [model.readout(stream).summary for stream in (donor, recipient)]
-        read = model.readout(states).summary
+        says = model.readout(states).summary
         inside = range(first, last + 1)
-        factors = _factors(brought)
-        run, held = (_compose(model, start, at_cls, factors, layers, *ends) for layers in (range(0), inside))
-        norms = {route: norms_between(read[i : i + 1], *ends) for i, route in enumerate(routes)}
+        clean = (model, start, at_reads, brought)
+        run, held = (_compose(*clean, layers, *ends) for layers in (range(0), inside))
+        norms = {route: norms_between(says[i : i + 1], *ends) for i, route in enumerate(routes)}
         if not vectors:
             return Labour(norms, run, held)
-        towards, back, patched = (float64(summary) for summary in (*ends, read))
+        towards, back, patched = (float64(summary) for summary in (*ends, says))
         moved = dict(zip(routes, digits(patched - back), strict=True))
         return Labour(norms, run, held, moved, digits((towards - back).flatten()))
 
 
-Patched: TypeAlias = tuple[slice, Tensor]
+Patched: TypeAlias = tuple[Rows, Tensor]
 """The rows of a write that are taken, and what is taken there."""
 
 
+def every_token_read(model: ResidualModel) -> str:
+    """Why the routes of `APART` are not there."""
+    return f"{model.name} reads every token, so there is no other token to gather from"
+
+
 def _patched(
-    route: str, write: Write, source: Tensor, recipient: Tensor, apart: Tensor, theirs: Tensor
+    model: ResidualModel,
+    route: str,
+    write: Write,
+    source: Tensor,
+    recipient: Tensor,
+    apart: Tensor,
+    theirs: Tensor,
 ) -> Patched | None:
     """What a joint patch takes of one write; None where it leaves the write alone.
 
-    `apart` is the recipient's CLS token among the source's patch tokens, which never read another.
+    `apart` is the recipient's tokens that are read among the source's others, which never read another.
     """
     if not write.mixes_tokens:
         return (EVERY_ROW, theirs) if route in ("MLPs", "both") else None
+    read = model.reads
     match route:
         case "attention" | "both":
             return EVERY_ROW, theirs
         case "CLS row":
-            return CLS_ROW, theirs[:, CLS_ROW]
+            return read, theirs[:, read]
         case "patch rows":
-            return PATCH_ROWS, theirs[:, PATCH_ROWS]
+            return model.pool.others, theirs[:, model.pool.others]
         case "gathered":
-            return CLS_ROW, write.at(apart, CLS_ROW)
+            return read, write.at(apart, read)
         case "own":
-            return CLS_ROW, write.at(_joined(source, recipient), CLS_ROW)
+            return read, write.at(_joined(model, source, recipient), read)
         case "pattern":
-            return CLS_ROW, _mixed(write, source, recipient)
+            return read, _mixed(write, source, recipient, read)
         case "values":
-            return CLS_ROW, _mixed(write, recipient, source)
+            return read, _mixed(write, recipient, source, read)
         case "MLPs":
             return None
     raise MeasurementError(f"there is no joint patch {route!r}; there are {', '.join(ROUTES)}")
 
 
-def _joined(cls: Tensor, patches: Tensor) -> Tensor:
-    """A stream with the CLS token of one and the patch tokens of another."""
-    return torch.cat([cls[:, CLS_ROW], patches[:, PATCH_ROWS]], dim=1)
+def _joined(model: ResidualModel, read: Tensor, others: Tensor) -> Tensor:
+    """A stream whose tokens with weight in the pool are one stream's, and all others another's."""
+    joined = others.clone()
+    joined[:, model.reads] = read[:, model.reads]
+    return joined
 
 
-def _mixed(write: Write, reading: Tensor, read: Tensor) -> Tensor:
-    """An attention's write at CLS with the queries and keys of one stream and the values of another."""
+def _mixed(write: Write, reading: Tensor, read: Tensor, rows: slice) -> Tensor:
+    """An attention's write at `rows` with the queries and keys of one stream and the values of another."""
     if write.heads is None:
         raise NotApplicable(f"{write.site} has no heads to tell its pattern from its values")
     heads = write.heads
-    written: Tensor = heads.writes(heads.mix(reading, read, CLS_ROW)).sum(dim=1) + heads.bias
+    written: Tensor = heads.writes(heads.mix(reading, read, rows)).sum(dim=1) + heads.bias
     return written
 
 
@@ -243,64 +274,76 @@ def _go_on(model: ResidualModel, write: Write, states: Tensor, patches: Sequence
     return after
 
 
-def _by_head(write: Write, source: Tensor, recipient: Tensor, whole: Tensor) -> Tensor:
-    """What each head writes to CLS in the source's run beyond the recipient's, `[head, d_model]`."""
-    if write.heads is None:
-        return whole[0]
+def _by_head(write: Write, source: Tensor, recipient: Tensor, rows: slice) -> Tensor:
+    """What each head writes at `rows` in the source's run beyond the recipient's, `[head, row, d_model]`."""
     heads = write.heads
-    theirs, own = (
-        heads.writes(heads.mix(stream, stream, CLS_ROW))[0, :, 0] for stream in (source, recipient)
-    )
+    assert heads is not None
+    theirs, own = (heads.writes(heads.mix(stream, stream, rows))[0] for stream in (source, recipient))
     return theirs - own
 
 
-def _factors(brought: Sequence[Tensor]) -> Tensor:
-    """What heads bring, `[head, d_model]` by attention -> the sum over the heads of each factor.
+def _factors(brought: Sequence[Tensor]) -> list[list[int | None]]:
+    """Of what the embedding and each attention's heads bring, `[head, row, d_model]`, each head's factor.
 
-    `[factor, attention, d_model]`. A head joins the first factor to whose first head it is parallel.
+    None for a head that brings nothing. A head joins the first factor to whose first head it is parallel.
     """
-    written = torch.cat(list(brought))
-    attention = [index for index, heads in enumerate(brought) for _ in heads]
+    written = torch.cat([heads.flatten(1) for heads in brought])
     sizes = written.norm(dim=-1, keepdim=True)
     lines = torch.where(sizes > 0, written / sizes, 0.0)
     alike = ((lines @ lines.T).abs() >= ALIKE).tolist()
     firsts: list[int] = []
-    joined: list[tuple[int, int]] = []
+    found: list[int | None] = []
     for head, size in enumerate(sizes.flatten().tolist()):
+        factor = None
         if size:
             factor = next((i for i, first in enumerate(firsts) if alike[head][first]), len(firsts))
             if factor == len(firsts):
                 firsts.append(head)
-            joined.append((factor, head))
-    sums = written.new_zeros(len(firsts), len(brought), written.shape[-1])
-    for factor, head in joined:
-        sums[factor, attention[head]] += written[head]
+        found.append(factor)
+    numbers = iter(found)
+    return [[next(numbers) for _ in heads] for heads in brought]
+
+
+def _alone(heads: Tensor, factors: Sequence[int | None], n_factors: int) -> Tensor:
+    """What each factor alone brings of one attention's `[head, row, d_model]`: `[factor, row, d_model]`."""
+    sums = heads.new_zeros(n_factors, *heads.shape[1:])
+    for head, factor in zip(heads, factors, strict=True):
+        if factor is not None:
+            sums[factor] += head
     return sums
 
 
 def _compose(
     model: ResidualModel,
     start: Tensor,
-    at_cls: Sequence[tuple[Tensor, Tensor]],
-    factors: Tensor,
+    at_reads: Sequence[tuple[Tensor, Tensor]],
+    brought: Sequence[Tensor],
     held: range,
     towards: Tensor,
     back: Tensor,
 ) -> Composition | None:
-    """The factorial experiment on CLS `[1, 1, d_model]` alone, MLPs of the layers `held` at the recipient's.
+    """The factorial experiment on the tokens read alone, MLPs of the layers `held` at the recipient's.
 
-    `at_cls` has each write at CLS, the recipient's and what is taken; one state for all factors taken, and
-    one for each of `factors` alone.
+    `start` is the recipient's embedding there, `[1, row, d_model]`; `at_reads` has each write there, the
+    recipient's and what is taken; `brought` what the embedding and then each attention's heads bring. One
+    state for all factors taken, and one for each alone.
     """
-    states = start.repeat(1 + len(factors), 1, 1)
-    attentions = count()
-    for write, (own, taken) in zip(model.writes, at_cls, strict=True):
+    factors = _factors(brought)
+    n_factors = 1 + max((of for some in factors for of in some if of is not None), default=-1)
+    changes = zip(brought, factors, strict=True)
+    states = start.repeat(1 + n_factors, 1, 1)
+    states += torch.cat([brought[0], _alone(*next(changes), n_factors)]).to(states)
+    # As many tokens at once as in a batch of whole streams.
+    plan = max(1, batch_plan(model) * model.n_tokens // model.pool.n_read)
+    for write, (own, taken) in zip(model.writes, at_reads, strict=True):
         if write.mixes_tokens:
             out = own.repeat(len(states), 1, 1)
             out[0] = taken[0]
-            out[1:] += factors[:, next(attentions), None].to(out)
+            out[1:] += _alone(*next(changes), n_factors).to(out)
+        elif write.layer in held:
+            out = own
         else:
-            out = own if write.layer in held else write(states)
+            out = torch.cat([write(states[i : i + plan]) for i in range(0, len(states), plan)])
         states = states + out
     require_finite(model, "recipient with what heads write held", model.writes[-1].after, states)
     patched, donor, recipient = (float64(of) for of in (model.readout(states).summary, towards, back))
@@ -313,20 +356,34 @@ def _compose(
     return Composition(together, tuple(alone))
 
 
+def _require_room(model: ResidualModel) -> None:
+    """Raise MeasurementError where what heads write at the tokens read, and the states, do not fit."""
+    heads = 1 + sum(len(write.heads.output) if write.heads else 1 for write in model.writes)
+    needed = 4 * heads * 4 * model.pool.n_read * model.d_model
+    if needed > model.memory:
+        raise MeasurementError(
+            f"{model.name}: {model.memory / 2**20:.4g} MiB has no room for what each head writes at the "
+            f"{model.pool.n_read} tokens read; --circuit-memory {ceil(needed / 2**20)}MiB is the least that "
+            "would do"
+        )
+
+
 def _patches(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The joint patches and the factorial experiment of one pair."""
-    roles = CONTROLS[params["control"]](assay, pair)
-    return labour(
-        assay.model(),
+    """The joint patches and the factorial experiment of one pair; why a route is `absent`, where one is."""
+    model, roles = assay.model(), CONTROLS[params["control"]](assay, pair)
+    absent = [] if model.pool.others else [route for route in params["routes"] if route in APART]
+    found = labour(
+        model,
         roles.donor,
         roles.recipient,
         params["first"],
         params["last"],
-        routes=params["routes"],
+        routes=[route for route in params["routes"] if route not in absent],
         source_pixels=roles.source,
         noise=roles.noise,
         vectors=params.get("vectors", False),
     ).as_dict()
+    return {**found, "absent": dict.fromkeys(absent, every_token_read(model))} if absent else found
 
 
 MEASUREMENTS: Mapping[str, Callable[[Assay, Pair, Mapping[str, Any]], Any]] = {"patches": _patches}

@@ -170,7 +170,7 @@ def patch(
     rows: slice = EVERY_ROW,
     labels: Sequence[int] | None = None,
 ) -> Patch:
-    """Patch several sites of one run together, unbatched, at all tokens or at `rows` only (`CLS_ROW`).
+    """Patch several sites of one run together, unbatched, at all tokens or at `rows` only (`model.reads`).
 
     The donor's tensors are those of its own clean run. Other arguments and errors as in `sweep`; the
     embedding (`resid_pre 0`) is a site here too. Read at every place.
@@ -211,7 +211,7 @@ def read_patch(
     says = [model.readout(resid) for resid in runs]
     norms: dict[Place, Norms] = {
         "summary": norms_between(*(readout.summary for readout in says)),
-        "cls": norms_between(*(model.cls(resid) for resid in runs)),
+        "cls": norms_between(*(model.pool(resid) for resid in runs)),
     }
     if tokens:
         norms["tokens"] = norms_between(*(resid[0] for resid in runs))

@@ -40,6 +40,7 @@ def _facts(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, An
         "n_heads": model.n_heads,
         "d_model": model.d_model,
         "n_tokens": model.n_tokens,
+        "tokens_read": model.pool.n_read,
         "labels": list(model.labels),
         "identity": identity.as_dict(),
     }
@@ -74,7 +75,7 @@ def _trace(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any
 
 
 def _calibrate(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str, float | None]:
-    """Checks whose answer is known beforehand; None where there is nothing to recover (0/0)."""
+    """Checks whose answer is known beforehand; None where there is nothing to recover (0/0) or to replace."""
     model, success, failure = assay.model(), assay.success(pair), assay.failure(pair)
     identity = calibration.identity_patch(model, success, failure)
     # Unbatched, every write is as much as everything else here: another third of them for another pair.
@@ -83,8 +84,8 @@ def _calibrate(assay: Assay, pair: Pair, _params: Mapping[str, Any]) -> dict[str
     return {
         "null patch": calibration.null_patch(model, failure, sites),
         "identity patch": _projection(identity.norms["summary"]),
-        "attention at CLS": _projection(calibration.attention_at_cls(model, success, failure)),
-        "final patch tokens": calibration.final_patch_tokens(model, failure),
+        "attention at CLS": _projection(calibration.attention_at_pool(model, success, failure)),
+        "final patch tokens": calibration.final_patch_tokens(model, failure) if model.pool.others else None,
         "direct shares": calibration.direct_shares(model, success, failure).total,
     }
 

@@ -1,8 +1,9 @@
-"""What probes are fitted to: the CLS token after every block, coarse pixels, and tokens of two clips mixed.
+"""What probes are fitted to: pooled streams after every block, coarse pixels, and tokens of two clips mixed.
 
 The paper fits a linear probe to the CLS tokens of its two clips, and to their patch tokens split at random
-(E1 appendix C.2 and figure 5; E3 section 4.1.4). Here the streams are measured, a pair at a time; probes over
-many pairs are fitted to what is kept of them (`linear_probe.py`), when they are judged.
+(E1 appendix C.2 and figure 5; E3 section 4.1.4). CLS is what ViViT pools; the mean of a model that pools one
+takes its place. Here the streams are measured, a pair at a time; probes over many pairs are fitted to what is
+kept of them (`linear_probe.py`), when they are judged.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ HELD_OUT = 0.25
 """Share of the tokens that a token split scores (scikit-learn's default)."""
 
 
-def cls_streams(model: ResidualModel, pixels: Tensor, layers: int | None = None) -> list[list[float]]:
-    """The CLS token `[layer][d_model]` of one clip `[frame, 3, h, w]` after each block.
+def pooled_streams(model: ResidualModel, pixels: Tensor, layers: int | None = None) -> list[list[float]]:
+    """What the model would pool, `[layer][d_model]`, of one clip `[frame, 3, h, w]` after each block.
 
     With `layers` of the first so many blocks only; the rest is not run. Raises MeasurementError for a clip
     of the wrong shape, and for NaN or Inf.
     """
     with torch.inference_mode():
         blocks = islice(_blocks(model, pixels, "clip"), layers or model.n_layers)
-        return [digits(model.cls(resid)[0]) for _, resid in blocks]
+        return [digits(model.pool(resid)[0]) for _, resid in blocks]
 
 
 def coarse_pixels(pixels: Tensor) -> list[float]:
@@ -65,7 +66,8 @@ def token_split(
     The patch tokens of both clips after a block are split at random, so each clip is in the fit and in the
     test. Logistic regression on the one part, the share read right of the other (`HELD_OUT`).
     """
-    count = model.n_tokens - 1
+    rows = model.patch_rows
+    count = len(range(model.n_tokens)[rows])
     y = np.repeat([1.0, -1.0], count)
     held_out = np.random.default_rng(seed).permutation(2 * count) < round(HELD_OUT * 2 * count)
     runs = [_blocks(model, positive_pixels, "positive"), _blocks(model, negative_pixels, "negative")]
@@ -73,7 +75,7 @@ def token_split(
     with torch.inference_mode():
         for (layer, positive), (_, negative) in zip(*runs, strict=True):
             if layer in layers:
-                tokens = float64(torch.cat([positive[0, 1:], negative[0, 1:]])).numpy()
+                tokens = float64(torch.cat([positive[0, rows], negative[0, rows]])).numpy()
                 accuracies[layer] = split_accuracy(tokens, y, held_out)
     return accuracies
 
@@ -86,14 +88,14 @@ def _blocks(model: ResidualModel, pixels: Tensor, role: str) -> Iterator[tuple[i
 
 
 def _streams(assay: Assay, pair: Pair, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The CLS streams of both clips; or that this window does not fit into them."""
+    """The pooled streams of both clips; or that this window does not fit into them."""
     try:
         roles = _roles(assay, pair, params)
     except SamplingError as why:
         return {"outside": str(why)}
     return {
-        "success": cls_streams(assay.model(), roles.donor, params["layers"]),
-        "failure": cls_streams(assay.model(), roles.recipient, params["layers"]),
+        "success": pooled_streams(assay.model(), roles.donor, params["layers"]),
+        "failure": pooled_streams(assay.model(), roles.recipient, params["layers"]),
     }
 
 

@@ -45,12 +45,12 @@ RANDOM_SEED = 5
 
 
 def scores(model: ResidualModel, pixels: Tensor, label: int | None = None) -> Tensor:
-    """What a label's logit owes to each token that an attention reads at CLS, directly: `[token]`, CLS first.
+    """What a label's logit owes to each token that an attention reads for the pool, directly: `[token]`.
 
     The label is the clip's own top label unless given.
 
-    ``sum over layers and heads of A_h[CLS, j] V_h[j] O_h . w``, with w the label's row of the readout, its
-    norm frozen. What tokens give to each other, and MLPs make of it, is not in it.
+    ``sum over layers and heads of (p^T A_h)[j] V_h[j] O_h . w``, with p the pool and w the label's row of the
+    readout, its norm frozen. What tokens give to each other, and MLPs make of it, is not in it.
 
     Raises MeasurementError for clips of the wrong shape, and for NaN or Inf.
     """
@@ -66,7 +66,7 @@ def mask_of(model: ResidualModel, cells: Iterable[Cell]) -> Tensor:
 
 
 def tubelets(model: ResidualModel, tokens: Iterable[int]) -> Tensor:
-    """The mask of tokens (counted without CLS): every frame of each tubelet."""
+    """The mask of patch tokens, counted among themselves: every frame of each tubelet."""
     return mask_of(
         model, (c for token in tokens for c in tubelet_cells(token, model.token_grid, model.frames))
     )
@@ -159,8 +159,8 @@ def differences_left(
 
 
 def orders(model: ResidualModel, pixels: Tensor, seed: int) -> dict[str, list[int]]:
-    """The tokens without CLS from the first to be ablated on: `top` and `bottom` by attribution, `random`."""
-    by_score = scores(model, pixels)[1:].argsort(descending=True, stable=True).tolist()
+    """The patch tokens from the first to be ablated on: `top` and `bottom` by attribution, `random`."""
+    by_score = scores(model, pixels)[model.patch_rows].argsort(descending=True, stable=True).tolist()
     drawn = torch.randperm(len(by_score), generator=torch.Generator().manual_seed(seed)).tolist()
     return {"top": by_score, "bottom": by_score[::-1], "random": drawn}
 

@@ -10,8 +10,8 @@ from circuit_claims.measure.recovery import Norms
 from circuit_claims.models.sites import Site
 
 Place = Literal["summary", "cls", "tokens"]
-"""Where a patch is read: the vector that the classifier multiplies, the CLS token before the final norm, or
-all tokens of the last stream."""
+"""Where a patch is read: the vector that the classifier multiplies, what the model pools before the final
+norm (for ViViT the CLS token, whose name it has in claims), or all tokens of the last stream."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ class Apart:
     """How far apart two clips are at one place of the stream, and how long the stream is there."""
 
     cls_delta: float
-    """||CLS(positive) - CLS(negative)||."""
+    """||pooled(positive) - pooled(negative)||: of the CLS token where the model reads that one alone."""
     cls_positive: float
-    """||CLS(positive)||."""
+    """||pooled(positive)||."""
     cls_negative: float
     tokens_delta: float
     """Mean over tokens of ||x_t(positive) - x_t(negative)|| (the paper's trace)."""

@@ -1,9 +1,9 @@
 """Is the outcome held apart from the label (the paper's camera-ready, section 4.3)?
 
-- *direction*: with D the difference of the CLS token between success and failure, before the final norm, how
-  much of ``||D||^2`` lies in the row space of the classifier's label differences (the norm's scale does not
-  turn that space). A random direction has ``rank / d_model`` of it there: in a model with few labels most of
-  what any two clips differ in is invisible in the logits.
+- *direction*: with D the difference of what the model pools between success and failure, before the final
+  norm, how much of ``||D||^2`` lies in the row space of the classifier's label differences (the norm's scale
+  does not turn that space). A random direction has ``rank / d_model`` of it there: in a model with few labels
+  most of what any two clips differ in is invisible in the logits.
 - *margin*: how far the outcome moves the margin of the label.
 - *ablation*: the tokens that the label owes most to are painted over in both clips, the same ones; what is
   left of the outcome signal, as the projection ``<D', D> / <D, D>`` at the summary, against random tokens.
@@ -45,8 +45,8 @@ def direction(model: ResidualModel, success: Tensor, failure: Tensor) -> dict[st
             for role, pixels in (("success", success), ("failure", failure))
         ]
         says = torch.cat([model.readout(last).logits for last in lasts])
-        readout, _ = model.frozen_readout(lasts[1])
-        D = (float64(model.cls(lasts[0])) - float64(model.cls(lasts[1])))[0]
+        readout = model.frozen_readout(lasts[1]).linear
+        D = (float64(model.pool(lasts[0])) - float64(model.pool(lasts[1])))[0]
         _, sizes, rows = torch.linalg.svd(readout - readout.mean(dim=0), full_matrices=False)
         rows = rows[sizes > RANK_TOLERANCE * sizes[0]]
         size = float(D @ D)
@@ -75,7 +75,7 @@ def outcome_kept(
         clean = run_on(model, torch.cat([model.embed(clip) for clip in clips]))
         label = int(clean.logits[0].argmax())
         owed = scores(model, success, label) + scores(model, failure, label)
-        best = owed[1:].argsort(descending=True, stable=True).tolist()
+        best = owed[model.patch_rows].argsort(descending=True, stable=True).tolist()
         drawn = torch.randperm(len(best), generator=torch.Generator().manual_seed(seed)).tolist()
         found: dict[str, Any] = {"margin": digits(float(margins(clean.logits, label).mean()))}
         D = float64(clean.summary[0] - clean.summary[1])

@@ -2,8 +2,9 @@
 
     delta_l = mean_t ||x_l,t(positive) - x_l,t(negative)||
 
-It is cumulative, and the stream itself grows: the norms of both streams are kept to relate it to. At the
-embedding the CLS delta of a ViViT is exactly 0, since its CLS token has not yet read a pixel.
+It is cumulative, and the stream itself grows: the norms of both streams are kept to relate it to. The same
+is traced of what the model pools, before the final norm. Where that is a token of its own (CLS), its delta at the
+embedding is exactly 0, since it has not yet read a pixel.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def delta_trace(model: ResidualModel, positive_pixels: Tensor, negative_pixels: 
         trace: list[Apart] = []
         for (site, positive), (_, negative) in zip(*runs, strict=True):
             if site.kind in STREAMS:
-                cls = _norms(model.cls(positive), model.cls(negative))
-                trace.append(Apart(*cls, *_norms(positive[0], negative[0])))
+                pooled = _norms(model.pool(positive), model.pool(negative))
+                trace.append(Apart(*pooled, *_norms(positive[0], negative[0])))
         says = [model.readout(resid) for resid in (positive, negative)]
         tops = [int(readout.logits[0].argmax()) for readout in says]
     return DeltaTrace(trace[0], tuple(trace[1:]), *_norms(*(readout.summary for readout in says)), *tops)

@@ -9,7 +9,7 @@ in a run of two blocks. It is turned up by a factor that tells whose clip is run
     mlp 0     a w       what there is beyond x, once more
     attn 1    g (2a w)  g times what there is beyond x; g is the clip's
     mlp 1     nothing
-    readout   the CLS token without a norm; logits (T, 0), with x + T w the CLS token
+    readout   what the model under test pools, without a norm; logits (T, 0), with x + T w what is pooled
 
 so that T = 2a (1 + g). A success clip has a = 2 and g = 0, a failure clip a = 1 and g = 3: T is 4 and 8. With
 D = -4 from failure to success, worked out by hand:
@@ -22,8 +22,9 @@ The patch of the head moves away from the donor in both directions, and four tim
 dropped sign and a swapped pair of clips show apart. Patched alone, or ablated alone, that head has all of it,
 and every other head exactly nothing.
 
-Rounding: w is scaled to the length of x at CLS, so that no sum is smaller than a sixteenth of its terms. A
-sum of float32 is off by its terms' length times 6e-8, a recovery by less than 1e-5.
+Rounding: w is scaled so that both are as long where they are pooled. Of a model that reads one token (CLS) no
+sum is then smaller than a sixteenth of its terms; the mean of many tokens can be shorter than they are. A sum
+of float32 is off by its terms' length times 6e-8, a recovery by less than 1e-5.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ from torch import Tensor
 from circuit_claims.measure.errors import UndefinedRecovery
 from circuit_claims.measure.runs import clean_run
 from circuit_claims.models.device import float64
-from circuit_claims.models.residual import EVERY_ROW, Heads, Readout, ResidualModel, Write
+from circuit_claims.models.pool import Pool
+from circuit_claims.models.residual import EVERY_ROW, Frozen, Heads, Readout, ResidualModel, Write
 from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post
 
 CLIPS = {
@@ -89,7 +91,7 @@ def transplant(model: ResidualModel, pixels: Tensor, whose: Whose, start: int) -
         start: which of the heads that write something: another one for another number.
 
     Raises:
-        UndefinedRecovery: no head of the model writes anything at the CLS token.
+        UndefinedRecovery: no head of the model writes anything that is pooled.
         MeasurementError: a clip of the wrong shape, NaN or Inf.
     """
     with torch.no_grad():
@@ -99,27 +101,28 @@ def transplant(model: ResidualModel, pixels: Tensor, whose: Whose, start: int) -
 
 
 def _voice(model: ResidualModel, pixels: Tensor, start: int) -> Voice:
-    """A head of the first attention of which some head writes something at CLS."""
+    """A head of the first attention of which some head writes something that is pooled."""
     for step in clean_run(model, pixels, "clip"):
         heads = step.write.heads
         if heads is None:
             continue
         mixed = heads.mix(step.before, step.before, EVERY_ROW)[0]
-        sizes = float64(torch.einsum("hk,hkd->hd", mixed[:, 0], heads.output)).norm(dim=-1)
+        sizes = float64(torch.einsum("hk,hkd->hd", model.pool(mixed), heads.output)).norm(dim=-1)
         loud = [head for head, size in enumerate(sizes) if size > FAINT * sizes.max()]
         if loud:
             head = loud[start % len(loud)]
             # Copies: what a run keeps may be a tensor that no gradient goes through.
             return Voice(step.before.clone(), mixed[head].clone(), heads, step.write.layer, head)
-    raise UndefinedRecovery(f"no head of {model.name} writes anything at the CLS token of this clip")
+    raise UndefinedRecovery(f"no head of {model.name} writes anything that is pooled of this clip")
 
 
 def _built(model: ResidualModel, voice: Voice, whose: Whose) -> ResidualModel:
     """The run of the module's docstring."""
     stream, n_heads = voice.stream, len(voice.heads.output)
     written = voice.mixed @ voice.heads.output[voice.head]
-    length = float64(stream[0, 0]).norm() or 1.0
-    loudness = float(length / float64(written[0]).norm())
+    length = float64(model.pool(stream)).norm() or 1.0
+    loudness = float(length / float64(model.pool(written[None])).norm())
+    pool = Pool(torch.cat([model.pool.weights, model.pool.weights.new_zeros(1)]))
     row = stream.new_zeros(1, 1, stream.shape[-1])
     base = torch.cat([stream, row], dim=1)
     w = torch.cat([loudness * written[None], row], dim=1)
@@ -128,7 +131,8 @@ def _built(model: ResidualModel, voice: Voice, whose: Whose) -> ResidualModel:
     inside = torch.ones_like(base[..., :1])
     inside[:, -1] = 0.0  # nothing is written to the token that tells whose clip it is
     factors = stream.new_tensor([CLIPS[name] for name in KNOWN])
-    along = float64(w[0, 0]) / float64(w[0, 0]).square().sum()
+    start, voiced = (float64(pool(of)[0]) for of in (base, w))
+    along = voiced / voiced.square().sum()
 
     def embed(batch: Tensor) -> Tensor:
         runs = base.repeat(len(batch), 1, 1)
@@ -143,21 +147,21 @@ def _built(model: ResidualModel, voice: Voice, whose: Whose) -> ResidualModel:
         return factors[told.detach().long(), which] + 0.0 * told
 
     def beyond(resid: Tensor) -> Tensor:
-        """What there is beyond x, of all tokens or of the first ones."""
-        rows = resid.shape[1]
-        return (resid - base[:, :rows]) * inside[:, :rows]
+        """What there is beyond x, of all tokens or of those that are read."""
+        rows = EVERY_ROW if resid.shape[1] == pool.n_tokens else pool.rows
+        return (resid - base[:, rows]) * inside[:, rows]
 
     def mix(_reading: Tensor, read: Tensor, rows: slice) -> Tensor:
         return factor(read, 0)[..., None] * mixed[:, :, rows]
 
     def readout(resid: Tensor) -> Readout:
-        summary = resid[:, 0]
-        size = (summary - base[:, 0]) @ along.to(summary)
+        summary = pool(resid)
+        size = (summary - pool(base)) @ along.to(summary)
         return Readout(torch.stack([size, torch.zeros_like(size)], dim=-1), summary)
 
-    def frozen_readout(_resid: Tensor) -> tuple[Tensor, Tensor]:
-        constant = -float64(base[0, 0]) @ along
-        return torch.stack([along, 0.0 * along]), torch.stack([constant, 0.0 * constant])
+    def frozen_readout(_resid: Tensor) -> Frozen:
+        linear, constant = torch.stack([along, 0.0 * along]), -start @ along
+        return Frozen(linear, torch.stack([constant, 0.0 * constant]), pool.weights[pool.rows])
 
     heads = Heads(
         pattern=lambda resid, rows: stream.new_full(
@@ -181,7 +185,9 @@ def _built(model: ResidualModel, voice: Voice, whose: Whose) -> ResidualModel:
         readout=readout,
         n_heads=n_heads,
         d_model=model.d_model,
-        token_grid=(base.shape[1] - 1, 1, 1),
+        token_grid=(base.shape[1], 1, 1),
+        pool=pool,
+        patch_rows=EVERY_ROW,
         labels=("the head", "nothing"),
         frames=model.frames,
         image_size=model.image_size,

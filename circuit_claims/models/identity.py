@@ -71,12 +71,13 @@ class IdentityReport:
     logits: float
     """||logits of the loop - those of Hugging Face|| / ||the latter||."""
     rows: float
-    """Largest relative difference between a write at the tokens that are read and the same write at all."""
+    """Largest relative difference between a write at the tokens that are read and the same write at all, and
+    between the logits of these tokens alone and of the whole stream."""
     heads: float
     """Largest relative difference between an attention's write at the tokens that are read and the sum over
     its heads (pattern, values and output slice) plus its bias."""
     frozen: float
-    """||A cls + b - logits|| / ||logits|| of the readout with the norm's scale frozen."""
+    """||A (w @ x) + b - logits|| / ||logits|| of the readout with the norm's scale frozen."""
     sites: tuple[SiteCheck, ...]
 
     @property
@@ -95,7 +96,7 @@ class IdentityReport:
         if self.frozen > AGREEMENT:
             found.insert(0, f"the readout with its norm frozen gives other logits (by {self.frozen:.3g})")
         if self.rows > AGREEMENT:
-            found.insert(0, f"the last attention differs at the tokens that are read (by {self.rows:.3g})")
+            found.insert(0, f"the last attention or readout differs at the tokens read (by {self.rows:.3g})")
         return tuple(found)
 
     @property
@@ -286,7 +287,7 @@ def _loop_from(model: ResidualModel, site: Site, value: Tensor, own: _Forward) -
 
 
 def _rows_error(model: ResidualModel, clip: Tensor) -> float:
-    """The last attention at the tokens that are read, against the same rows of the whole write."""
+    """The last attention at the tokens that are read, and the readout of these alone, against the whole."""
     resid = model.embed(clip)
     worst = 0.0
     last = max(index for index, write in enumerate(model.writes) if write.mixes_tokens)
@@ -295,7 +296,8 @@ def _rows_error(model: ResidualModel, clip: Tensor) -> float:
         if index >= last:
             worst = max(worst, _relative(write.at(resid, model.reads), whole[:, model.reads]))
         resid = resid + whole
-    return worst
+    alone, logits = (model.readout(rows).logits for rows in (model.pool.read(resid), resid))
+    return max(worst, _relative(alone, logits))
 
 
 def _heads_error(model: ResidualModel, clip: Tensor) -> float:
@@ -318,8 +320,9 @@ def _frozen_error(model: ResidualModel, clip: Tensor) -> float:
     resid = model.embed(clip)
     for write in model.writes:
         resid = resid + write(resid)
-    linear, constant = model.frozen_readout(resid)
-    return _relative(linear @ float64(model.cls(resid)[0]) + constant, model.readout(resid).logits[0])
+    frozen = model.frozen_readout(resid)
+    logits = frozen.linear @ frozen.pooled(model.pool.read(resid)[0]) + frozen.constant
+    return _relative(logits, model.readout(resid).logits[0])
 
 
 def _failures(check: SiteCheck) -> list[str]:

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 
 from circuit_claims.models.compute import MEMORY
+from circuit_claims.models.device import float64
+from circuit_claims.models.pool import EVERY_ROW as EVERY_ROW
+from circuit_claims.models.pool import Pool
 from circuit_claims.models.sites import Site, resid_post, resid_pre
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
-
-EVERY_ROW = slice(None)
-CLS_ROW = slice(0, 1)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Heads:
 
         attention(resid) = sum_h A_h V_h O_h + bias
 
-    The full pattern of a long clip does not fit into memory: ask for it at a few rows (`CLS_ROW`).
+    The full pattern of a long clip does not fit into memory: ask for it at a few rows.
     """
 
     pattern: Callable[[Tensor, slice], Tensor]
@@ -104,6 +104,27 @@ class Readout(NamedTuple):
     """`[batch, d_model]`: the vector that the classifier's linear map multiplies (after the final norm)."""
 
 
+class Frozen(NamedTuple):
+    """The readout with its norm's scale held as it is for one stream, which makes it linear. All float64.
+
+        logits = linear @ (weights @ rows) + constant
+
+    with `rows` the tokens that are read, before the norm. Where each token is normed by a scale of its own
+    before the pool, `weights` holds the pool's weight over that scale.
+    """
+
+    linear: Tensor
+    """`[label, d_model]`."""
+    constant: Tensor
+    """`[label]`: what the readout adds whatever the stream."""
+    weights: Tensor
+    """`[row]`: of the tokens that are read."""
+
+    def pooled(self, rows: Tensor) -> Tensor:
+        """The tokens that are read `[..., row, d_model]` -> what `linear` multiplies, `[..., d_model]`."""
+        return self.weights @ float64(rows)
+
+
 @dataclass(frozen=True)
 class HookPoint:
     """Where the Hugging Face model itself computes the tensor of a site: a module's output, or its input."""
@@ -133,11 +154,15 @@ class ResidualModel:
     """pixels `[batch, frame, 3, h, w]` float32 -> the first stream `[batch, token, d_model]`."""
     writes: tuple[Write, ...]
     readout: Callable[[Tensor], Readout]
-    """The last stream -> `Readout`. It reads the tokens `reads`, and takes those alone as well."""
+    """The last stream -> `Readout`. It reads the tokens of `pool`, and takes those alone as well."""
     n_heads: int
     d_model: int
     token_grid: tuple[int, int, int]
-    """Tubelets in time, height, width. Token 0 is CLS; token 1 + h*w*t + w*y + x is the tubelet (t, y, x)."""
+    """Tubelets in time, height, width."""
+    pool: Pool
+    """What the readout weights each token by."""
+    patch_rows: slice
+    """The patch tokens: the tubelet (t, y, x) is number ``h*w*t + w*y + x`` of them."""
     labels: tuple[str, ...]
     frames: int
     """Frames of one clip."""
@@ -145,20 +170,26 @@ class ResidualModel:
     """Height and width of one frame in pixels."""
     preprocess: Callable[[np.ndarray], Tensor]
     """frames uint8 `[frame, h, w, 3]` (any size) -> pixels float32 `[frame, 3, image_size, image_size]`."""
-    frozen_readout: Callable[[Tensor], tuple[Tensor, Tensor]]
-    """The last stream `[1, token, d_model]` -> (A `[label, d_model]`, b `[label]`), both float64: the readout
-    with the final norm's scale frozen as it is for this stream, so that ``logits == A @ cls(stream) + b`` and
-    what each write added to CLS has a share of its own. Another stream has another A."""
+    frozen_readout: Callable[[Tensor], Frozen]
+    """The last stream `[1, token, d_model]` -> the readout with the final norm's scale held as it is for this
+    stream, so that what each write added to the tokens read has a share of its own. It holds for this
+    stream alone."""
     fingerprint: str
     """What the weights, the configuration and the preprocessing are, as a sha256."""
     classifier: Tensor | None = field(default=None, repr=False)
     """`[label, d_model]`: the linear map that the summary is multiplied with, where there is one."""
-    reads: slice = field(default_factory=lambda: CLS_ROW)
-    """The tokens of the last stream that the readout reads."""
     device: str = "cpu"
     memory: int = MEMORY
     """Bytes that the patched states of one sweep may take (`measure/runs.py`)."""
     reference: Reference | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        t, h, w = self.token_grid
+        found = len(range(self.n_tokens)[self.patch_rows])
+        if found != t * h * w:
+            raise ValueError(
+                f"{self.name}: its grid has {t} x {h} x {w} tubelets, and {found} of its tokens are patches"
+            )
 
     @property
     def n_layers(self) -> int:
@@ -167,18 +198,18 @@ class ResidualModel:
 
     @property
     def n_tokens(self) -> int:
-        """Tokens of the stream, CLS included."""
-        t, h, w = self.token_grid
-        return 1 + t * h * w
+        """Tokens of the stream."""
+        return self.pool.n_tokens
+
+    @property
+    def reads(self) -> slice:
+        """The tokens of the last stream that the readout reads: those with weight in the pool."""
+        return self.pool.rows
 
     @property
     def sites(self) -> tuple[Site, ...]:
         """Every site in the order of the run: resid_pre 0, attn_out 0, resid_mid 0, mlp_out 0, ..."""
         return (resid_pre(0), *(site for write in self.writes for site in (write.site, write.after)))
-
-    def cls(self, resid: Tensor) -> Tensor:
-        """The CLS token of a stream, before the final norm: `[batch, d_model]`."""
-        return resid[:, 0]
 
 
 def canonical(site: Site) -> Site:

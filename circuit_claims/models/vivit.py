@@ -20,8 +20,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from circuit_claims.models.device import float64
 from circuit_claims.models.kernels import together
+from circuit_claims.models.pool import Pool
 from circuit_claims.models.residual import (
-    CLS_ROW,
+    Frozen,
     Heads,
     HookPoint,
     Readout,
@@ -135,28 +136,31 @@ def vivit_residual(
     final_norm = hf_model.get_submodule(table.final_norm)
     classifier: Any = hf_model.get_submodule(table.classifier)
 
+    height, width = _pair(config.image_size)
+    if height != width:
+        raise ModelError(name, f"its frames are {height} x {width} pixels; only square frames are supported")
+    tubelet = config.tubelet_size
+    grid = (config.num_frames // tubelet[0], height // tubelet[1], width // tubelet[2])
+    # The CLS token goes before the patch tokens, and is all that the classifier reads.
+    pool = Pool.of_token(0, 1 + grid[0] * grid[1] * grid[2])
+
     def readout(resid: Tensor) -> Readout:
         # Norm first and then CLS, as Hugging Face does it: the other order rounds differently.
-        summary = final_norm(resid)[:, 0]
+        summary = pool(final_norm(resid))
         return Readout(logits=classifier(summary), summary=summary)
 
-    def frozen_readout(resid: Tensor) -> tuple[Tensor, Tensor]:
+    def frozen_readout(resid: Tensor) -> Frozen:
         # LayerNorm is (x - mean) / scale * weight + bias; with the scale held, all of it is linear in x.
-        cls = float64(resid[0, 0])
-        scale = (cls.var(unbiased=False) + final_norm.eps).sqrt()
+        scale = (float64(pool(resid)[0]).var(unbiased=False) + final_norm.eps).sqrt()
         weighted = float64(classifier.weight) * float64(final_norm.weight)
         centred = weighted - weighted.mean(dim=1, keepdim=True)
         constant = float64(classifier.weight) @ float64(final_norm.bias) + float64(classifier.bias)
-        return centred / scale, constant
+        return Frozen(centred / scale, constant, centred.new_ones(1))
 
     def reference_logits(pixels: Tensor) -> Tensor:
         logits: Tensor = hf_model(pixel_values=pixels).logits
         return logits
 
-    height, width = _pair(config.image_size)
-    if height != width:
-        raise ModelError(name, f"its frames are {height} x {width} pixels; only square frames are supported")
-    tubelet = config.tubelet_size
     return ResidualModel(
         name=name,
         embed=embeddings,
@@ -164,7 +168,9 @@ def vivit_residual(
         readout=readout,
         n_heads=config.num_attention_heads,
         d_model=config.hidden_size,
-        token_grid=(config.num_frames // tubelet[0], height // tubelet[1], width // tubelet[2]),
+        token_grid=grid,
+        pool=pool,
+        patch_rows=slice(1, None),
         labels=tuple(config.id2label[index] for index in sorted(config.id2label)),
         frames=config.num_frames,
         image_size=height,
@@ -172,7 +178,6 @@ def vivit_residual(
         frozen_readout=frozen_readout,
         fingerprint=fingerprint,
         classifier=classifier.weight.detach(),
-        reads=CLS_ROW,
         device=str(hf_model.device),
         reference=Reference(logits=reference_logits, points=_hook_points(table, blocks)),
     )

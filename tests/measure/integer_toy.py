@@ -34,7 +34,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from circuit_claims.models.residual import Heads, Readout, ResidualModel, Write
+from circuit_claims.models.pool import Pool
+from circuit_claims.models.residual import Frozen, Heads, Readout, ResidualModel, Write
 from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post
 
 
@@ -103,9 +104,10 @@ def _one_head(read: int, written: int) -> Heads:
     )
 
 
-def _frozen_readout(_resid: Tensor) -> tuple[Tensor, Tensor]:
+def _frozen_readout(_resid: Tensor) -> Frozen:
     """The toy has no norm: logits (u + v, u - v)."""
-    return torch.tensor([[1.0, 1.0], [1.0, -1.0]]).double(), torch.zeros(2).double()
+    linear = torch.tensor([[1.0, 1.0], [1.0, -1.0]]).double()
+    return Frozen(linear, torch.zeros(2).double(), torch.ones(1).double())
 
 
 def integer_toy(**changes: Any) -> ResidualModel:
@@ -123,6 +125,8 @@ def integer_toy(**changes: Any) -> ResidualModel:
         "n_heads": 1,
         "d_model": 2,
         "token_grid": (1, 1, 2),
+        "pool": Pool.of_token(0, 3),
+        "patch_rows": slice(1, None),
         "labels": ("sum", "difference"),
         "frames": 1,
         "image_size": 2,

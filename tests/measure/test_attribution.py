@@ -164,7 +164,7 @@ def test_a_source_token_is_what_the_logit_loses_when_heads_cannot_read_it() -> N
             streams = model.embed(pixels[None])
             for one in model.writes:
                 streams = streams + one(streams)
-            row = model.frozen_readout(streams)[0][0]
+            row = model.frozen_readout(streams).linear[0]
             assert float(whole.sources[token]) == pytest.approx(float(written @ row), abs=1e-6)
 
 

@@ -13,7 +13,7 @@ from integer_toy import DONOR, RECIPIENT, integer_toy
 from tiny_vivit import build_vivit
 
 from circuit_claims.measure.calibration import (
-    attention_at_cls,
+    attention_at_pool,
     block_outputs,
     direct_shares,
     final_patch_tokens,
@@ -43,7 +43,7 @@ def test_the_known_answers_hold_for_every_vivit(seed: int, layers: int, std: flo
     for patched in block_outputs(model, donor, recipient).values():
         assert projection(patched.norms["tokens"]) == pytest.approx(1.0, abs=1e-6)
     assert null_patch(model, recipient) == 0.0
-    assert projection(attention_at_cls(model, donor, recipient)) == pytest.approx(1.0, abs=1e-5)
+    assert projection(attention_at_pool(model, donor, recipient)) == pytest.approx(1.0, abs=1e-5)
     assert final_patch_tokens(model, recipient) == 0.0
     shares = direct_shares(model, donor, recipient)
     assert shares.embed == 0.0
@@ -72,7 +72,7 @@ def test_nothing_to_share_and_nothing_to_recover_are_undefined(
     shares = direct_shares(model, donor, recipient)
     assert (shares.embed, shares.attn, shares.mlp, shares.total) == (None, None, None, None)
     with pytest.raises(UndefinedRecovery):
-        projection(attention_at_cls(model, donor, recipient))
+        projection(attention_at_pool(model, donor, recipient))
     # CLS is the same to the bit, whatever the batch: nothing is divided by rounding.
     for patched in sweep(model, donor, recipient, tokens=False).patches.values():
         assert patched.norms["summary"].D == 0.0

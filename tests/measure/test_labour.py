@@ -40,16 +40,18 @@ from tiny_vivit import build_vivit
 from torch import Tensor
 
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
-from circuit_claims.measure.labour import ROUTES, _factors, labour
+from circuit_claims.measure.labour import ROUTES, _alone, _factors, labour
 from circuit_claims.measure.patching import norms_between, patch
 from circuit_claims.measure.recovery import distance, projection
 from circuit_claims.models.load import ModelSource, load
-from circuit_claims.models.residual import CLS_ROW, EVERY_ROW
+from circuit_claims.models.pool import EVERY_ROW, Pool
 from circuit_claims.models.sites import attn_out, mlp_out
 from circuit_claims.organisms.planted import planted_source
 from circuit_claims.organisms.planted.scenes import Scene, draw
 
 pytestmark = pytest.mark.machines
+
+CLS_ROW = slice(0, 1)
 
 BY_HAND = {
     "attention": (36, 276),
@@ -311,12 +313,15 @@ def test_heads_along_one_line_are_one_factor() -> None:
     """Two halves of one fact, the second of the other sign, and another fact; a head without a difference."""
     first = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
     second = torch.tensor([[-0.5, 0.1], [0.0, 2.0]])
-    found = _factors([first, second])
+    brought = [first[:, None], second[:, None]]
+    factors = _factors(brought)
+    assert factors == [[0, None], [0, 1]]
+    found = torch.stack([_alone(*one, 2)[:, 0] for one in zip(brought, factors, strict=True)], dim=1)
     assert found.tolist() == [
         [[1.0, 0.0], [-0.5, pytest.approx(0.1)]],
         [[0.0, 0.0], [0.0, 2.0]],
     ]
-    assert _factors([torch.zeros(2, 2)]).shape == (0, 1, 2)
+    assert _factors([torch.zeros(2, 1, 2)]) == [[None, None]]
 
 
 def test_what_cls_sends_out_and_takes_back_is_not_gathered() -> None:
@@ -360,7 +365,9 @@ def test_bad_input_says_what_is_wrong() -> None:
         labour(toy, DONOR, RECIPIENT, 1, 2)
     with pytest.raises(MeasurementError, match="no joint patch 'nothing'; there are attention, MLPs"):
         labour(toy, DONOR, RECIPIENT, 0, 1, routes=["nothing"])
-    with pytest.raises(NotApplicable, match="toy is not read at a CLS token"):
-        labour(integer_toy(reads=EVERY_ROW), DONOR, RECIPIENT, 0, 1)
+    with pytest.raises(
+        NotApplicable, match="toy reads every token, so there is no other token to gather from"
+    ):
+        labour(integer_toy(pool=Pool.mean(3)), DONOR, RECIPIENT, 0, 1)
     with pytest.raises(MeasurementError, match="toy, donor, mlp_out 0"):
         labour(toy, clip(1e30, 0), RECIPIENT, 0, 1)

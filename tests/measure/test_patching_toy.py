@@ -13,7 +13,6 @@ from circuit_claims.measure.errors import MeasurementError, UndefinedRecovery
 from circuit_claims.measure.patching import patch, sweep
 from circuit_claims.measure.recovery import norm_ratio, projection
 from circuit_claims.measure.results import Sweep
-from circuit_claims.models.residual import CLS_ROW
 from circuit_claims.models.sites import (
     Site,
     attn_out,
@@ -114,7 +113,7 @@ def test_two_writes_together_are_one_run() -> None:
 
 def test_a_patch_at_cls_alone_leaves_the_other_tokens() -> None:
     # CLS gets the donor's 6: (1,6) -> (37,6); attn 1 sums v of all tokens: 6 + 3 + 3 -> (49,6) -> (49,300).
-    alone = patch(integer_toy(), DONOR, RECIPIENT, [attn_out(0)], rows=CLS_ROW, labels=[0, 1])
+    alone = patch(integer_toy(), DONOR, RECIPIENT, [attn_out(0)], rows=slice(0, 1), labels=[0, 1])
     assert alone.logits == (349, -251)
     assert alone.norms["cls"].dot == 30 * 36 + 240 * 276
     everywhere = patch(integer_toy(), DONOR, RECIPIENT, [attn_out(0)], labels=[0, 1])

@@ -18,7 +18,6 @@ from circuit_claims.measure.recovery import METRICS, Norms
 from circuit_claims.models import vivit
 from circuit_claims.models.load import ModelSource, load
 from circuit_claims.models.precision import in_bfloat16
-from circuit_claims.models.residual import CLS_ROW
 from circuit_claims.models.sites import Site, attn_out, mlp_out, resid_post
 
 pytestmark = pytest.mark.machines
@@ -149,7 +148,7 @@ def test_a_patch_at_cls_is_one_hooked_forward(clips: Any) -> None:
     donor, recipient = clips(model)
     _, donor_last, writes = plainly(hf_model, donor)
     _, own_last, own = plainly(hf_model, recipient)
-    joint = patch(model, donor, recipient, [mlp_out(0)], rows=CLS_ROW)
+    joint = patch(model, donor, recipient, [mlp_out(0)], rows=model.reads)
     mixed = own[mlp_out(0)].clone()
     mixed[:, 0] = writes[mlp_out(0)][:, 0]
     _, last, _ = plainly(hf_model, recipient, mlp_out(0), mixed)

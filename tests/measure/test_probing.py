@@ -12,7 +12,7 @@ from integer_toy import DONOR, RECIPIENT, clip, integer_toy
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.logistic import split_accuracy
-from circuit_claims.measure.probing import cls_streams, coarse_pixels, token_split
+from circuit_claims.measure.probing import coarse_pixels, pooled_streams, token_split
 from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.types import Sample, average
 
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.machines
 
 def test_the_streams_of_the_integer_toy() -> None:
     """CLS after block 0 and 1, from the toy's docstring."""
-    assert cls_streams(integer_toy(), DONOR) == [[37.0, 6.0], [55.0, 336.0]]
-    assert cls_streams(integer_toy(), RECIPIENT) == [[10.0, 3.0], [19.0, 60.0]]
-    assert cls_streams(integer_toy(), DONOR, layers=1) == [[37.0, 6.0]]
+    assert pooled_streams(integer_toy(), DONOR) == [[37.0, 6.0], [55.0, 336.0]]
+    assert pooled_streams(integer_toy(), RECIPIENT) == [[10.0, 3.0], [19.0, 60.0]]
+    assert pooled_streams(integer_toy(), DONOR, layers=1) == [[37.0, 6.0]]
 
 
 def test_streams_are_the_hidden_states_of_hugging_face(clips: Any) -> None:
@@ -38,7 +38,7 @@ def test_streams_are_the_hidden_states_of_hugging_face(clips: Any) -> None:
     one, other = clips(model)
     with torch.inference_mode():
         a, b = (hf_model(pixel_values=x[None], output_hidden_states=True).hidden_states for x in (one, other))
-    found = cls_streams(model, one)
+    found = pooled_streams(model, one)
     assert len(found) == model.n_layers
     for layer, stream in enumerate(found):
         assert stream == pytest.approx(a[layer + 1][0, 0].tolist(), rel=1e-5, abs=1e-6)
@@ -65,9 +65,9 @@ def test_coarse_pixels_are_means_of_blocks() -> None:
 
 def test_clips_that_cannot_be_measured_are_named() -> None:
     with pytest.raises(MeasurementError, match="toy, clip: pixels are"):
-        cls_streams(integer_toy(), torch.zeros(2, 3, 2, 2))
+        pooled_streams(integer_toy(), torch.zeros(2, 3, 2, 2))
     with pytest.raises(MeasurementError, match=r"toy, clip, mlp_out 0: .* NaN or Inf"):
-        cls_streams(integer_toy(), clip(1e30, 0))
+        pooled_streams(integer_toy(), clip(1e30, 0))
     with pytest.raises(MeasurementError, match="toy, negative"):
         token_split(integer_toy(), DONOR, clip(1e30, 0), layers=[0])
 

@@ -34,7 +34,7 @@ from circuit_claims.measure.regions import (
     whole_frames,
 )
 from circuit_claims.measure.separation import direction, outcome_kept
-from circuit_claims.models.residual import CLS_ROW, walk
+from circuit_claims.models.residual import walk
 from circuit_claims.models.sites import attn_out
 
 pytestmark = pytest.mark.machines
@@ -56,7 +56,7 @@ def test_what_tokens_are_owed_sums_to_what_all_heads_write_for_the_label(tiny: A
     with torch.inference_mode():
         run = dict(walk(model, pixels[None]))
         last = run[model.sites[-1]]
-        readout, _ = model.frozen_readout(last)
+        readout = model.frozen_readout(last).linear
         label = int(model.readout(last).logits.argmax())
         heads = sum(
             run[attn_out(write.layer)][0, 0].double() - write.heads.bias.double()
@@ -204,4 +204,4 @@ def test_scores_read_cls_rows_only(tiny: Any, clips: Any) -> None:
     original = first.pattern
     object.__setattr__(first, "pattern", lambda resid, rows: (seen.append(rows), original(resid, rows))[1])
     scores(model, clips(model)[0])
-    assert seen == [CLS_ROW]
+    assert seen == [slice(0, 1)]

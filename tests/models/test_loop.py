@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tiny_vivit import build_vivit
 
 from circuit_claims.models.load import ModelError, ModelSource, load
-from circuit_claims.models.residual import CLS_ROW, canonical, run, walk
+from circuit_claims.models.residual import canonical, run, walk
 from circuit_claims.models.sites import attn_out, mlp_out, resid_mid, resid_post, resid_pre
 from circuit_claims.models.vivit import TABLES, vivit_residual
 
@@ -88,8 +88,8 @@ def test_a_write_at_the_tokens_that_are_read_is_those_rows_of_the_write(vivit: C
     resid = torch.randn(2, model.n_tokens, model.d_model)
     with torch.inference_mode():
         for write in model.writes:
-            whole = write(resid)[:, CLS_ROW]
-            assert torch.allclose(write.at(resid, CLS_ROW), whole, rtol=1e-5, atol=1e-6)
+            whole = write(resid)[:, model.reads]
+            assert torch.allclose(write.at(resid, model.reads), whole, rtol=1e-5, atol=1e-6)
 
 
 def test_the_readout_takes_the_tokens_that_it_reads_alone(vivit: Callable[..., Any]) -> None:
@@ -175,8 +175,8 @@ def test_the_frozen_readout_gives_the_logits_of_its_own_stream(config: dict[str,
     model = load_built(build_vivit(seed, **config))
     resid = torch.randn(1, model.n_tokens, model.d_model, generator=torch.Generator().manual_seed(seed)) + 0.5
     with torch.inference_mode():
-        linear, constant = model.frozen_readout(resid)
+        frozen = model.frozen_readout(resid)
         expected = model.readout(resid).logits[0].double()
-    assert linear.shape == (len(model.labels), model.d_model)
-    found = linear @ model.cls(resid)[0].double() + constant
+    assert frozen.linear.shape == (len(model.labels), model.d_model)
+    found = frozen.linear @ frozen.pooled(model.pool.read(resid)[0]) + frozen.constant
     assert (found - expected).abs().max() <= 1e-5 * expected.abs().max().clamp(min=1.0)

@@ -20,7 +20,7 @@ from circuit_claims.clips.pairs import PairKind, load_pairs, verify_hashes
 from circuit_claims.measure import linear_probe
 from circuit_claims.measure.controls import SHUFFLE_SEED
 from circuit_claims.measure.patching import sweep
-from circuit_claims.measure.probing import cls_streams, coarse_pixels
+from circuit_claims.measure.probing import coarse_pixels, pooled_streams
 from circuit_claims.measure.recovery import projection
 from circuit_claims.measure.trace import delta_trace
 from circuit_claims.models.load import load
@@ -260,7 +260,7 @@ def test_no_linear_probe_reads_the_outcome_of_raw_pixels(pairs: list[tuple[Tenso
 
 def test_the_exclusive_or_is_read_off_the_circuit_that_makes_it(pairs: list[tuple[Tensor, Tensor]]) -> None:
     streams = {
-        name: np.array([[cls_streams(model_of(name), one, 5) for one in pair] for pair in pairs])
+        name: np.array([[pooled_streams(model_of(name), one, 5) for one in pair] for pair in pairs])
         for name in ("xor-composes-3", "xor-one-fact")
     }
     by_layer = {name: [read(found[:, :, layer]) for layer in (0, 4)] for name, found in streams.items()}

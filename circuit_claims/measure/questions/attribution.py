@@ -340,10 +340,11 @@ def _above_the_mean(attribution: Mapping[str, Any]) -> Array:
 
 
 def _values(attribution: Mapping[str, Any], by: By, grid: list[int] | None = None) -> Array:
-    """An attribution's patch tokens `[token - 1]`, or as a map over the grid."""
+    """An attribution's patch tokens `[patch]`, or as a map over the grid."""
     if attribution[by] is None:
         raise NotApplicable("the model's table names no classifier, which the paper's token map needs")
-    values = np.asarray(attribution[by][1:] if by == "sources" else attribution[by], dtype=np.float64)
+    chosen = slice(*attribution["patch_rows"]) if by == "sources" else slice(None)
+    values = np.asarray(attribution[by][chosen], dtype=np.float64)
     return values if grid is None else values.reshape(grid)
 
 

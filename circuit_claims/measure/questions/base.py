@@ -65,6 +65,8 @@ class Facts:
     n_layers: int
     n_heads: int
     labels: tuple[str, ...]
+    inert: bool = True
+    """Whether some tokens of the last block reach no logit, as all but the CLS token of a ViViT."""
 
 
 Columns = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
@@ -113,7 +115,8 @@ class Questions:
     def facts(self) -> Facts:
         """Layers, heads and labels of the model; opened (and checked) once, then read from the store."""
         plain = self._assay.facts()
-        return Facts(plain["n_layers"], plain["n_heads"], tuple(plain["labels"]))
+        inert = plain.get("tokens_read", 1) != plain.get("n_tokens")
+        return Facts(plain["n_layers"], plain["n_heads"], tuple(plain["labels"]), inert)
 
     def needs_layers(self, *layers: int, of: int = 12) -> None:
         """Say *not applicable* where the model is not of the depth that a claim speaks of."""

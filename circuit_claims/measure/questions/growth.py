@@ -65,7 +65,7 @@ class TraceQuestions(Questions):
                 "pairs": pairs,
                 **depth(start, end),
             },
-            flags=(INERT,) if of == "tokens" else (),
+            flags=(INERT,) if of == "tokens" and self.facts.inert else (),
         )
 
     @absent_control_is_undefined

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.controls import REVERSED
+from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.base import (
     NECESSITY,
     PLACES,
@@ -64,7 +65,7 @@ class LabourQuestions(Questions):
             f"projection of {TOLD[route]}, layers {first} to {last} together",
             "fraction",
             pairs,
-            lambda pair: projection(Norms(**found[pair.name]["routes"][route])),
+            lambda pair: projection(_norms(found[pair.name], route)),
             self._told(f"{TOLD[route]}, layers {first} to {last}, {direction}", first, last, pairs),
         )
         return (
@@ -174,10 +175,10 @@ class LabourQuestions(Questions):
             {
                 "name": TOLD[route],
                 "role": "claim" if route in CLAIMED else "control",
-                "value": fmean(projection(Norms(**labour["routes"][route])) for labour in there),
+                "value": fmean(projection(_norms(labour, route)) for labour in there),
             }
             for route in SHOWN
-            if there
+            if there and route in there[0]["routes"]
         ]
         return {
             "kind": "bars",
@@ -186,3 +187,10 @@ class LabourQuestions(Questions):
             "y": {"label": "projection", "unit": "fraction"},
             "bars": bars,
         }
+
+
+def _norms(labour: Mapping[str, Any], route: str) -> Norms:
+    """The norms of a joint patch. Raises NotApplicable where the model has no such route."""
+    if route in labour.get("absent", {}):
+        raise NotApplicable(labour["absent"][route])
+    return Norms(**labour["routes"][route])
