@@ -1,4 +1,4 @@
-"""``circuit-claims list``: the models, claims or pairs there are, without running anything."""
+"""``circuit-claims list``: the models, claims, pairs or questions there are, without running anything."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class NoClaims(Exception):  # noqa: N818 - what is wrong is in its words
 
 def add_parser(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser("list", help="name the models, claims or pairs there are")
-    parser.add_argument("what", choices=("models", "claims", "pairs"))
+    parser = commands.add_parser("list", help="name the models, claims, pairs or questions there are")
+    parser.add_argument("what", choices=("models", "claims", "pairs", "questions"))
     parser.add_argument("--circuit-pairs", metavar="FILE", help="the manifest to list pairs of")
     parser.add_argument("folder", nargs="?", type=Path, help="where claims are (default: claims/)")
 
@@ -33,7 +33,20 @@ def faults() -> tuple[type[Exception], ...]:
 
 def run(options: argparse.Namespace) -> int:
     """List what is asked for."""
-    return {"models": _models, "claims": _claims, "pairs": _pairs}[options.what](options)
+    listers = {"models": _models, "claims": _claims, "pairs": _pairs, "questions": _questions}
+    return listers[options.what](options)
+
+
+def _questions(_options: argparse.Namespace) -> int:
+    from circuit_claims.measure.circuit import Circuit
+    from circuit_claims.measure.questions.registry import questions
+
+    rows = [
+        (one.name, ", ".join(one.parameters), one.says.replace("`", ""))
+        for one in questions(Circuit).values()
+    ]
+    print_table(("question", "parameters", "what it asks"), rows)
+    return 0
 
 
 def _models(_options: argparse.Namespace) -> int:

@@ -35,6 +35,7 @@ from circuit_claims.measure.questions.labour import LabourQuestions
 from circuit_claims.measure.questions.necessity import NecessityQuestions
 from circuit_claims.measure.questions.probing import ProbingQuestions
 from circuit_claims.measure.questions.regions import RegionQuestions
+from circuit_claims.measure.questions.registry import checked, words
 from circuit_claims.measure.questions.screening import ScreeningQuestions
 from circuit_claims.measure.questions.separation import SeparationQuestions
 from circuit_claims.measure.recovery import METRICS, Norms, UndefinedRecovery
@@ -44,7 +45,11 @@ from circuit_claims.types import Sample, combine
 if TYPE_CHECKING:
     from circuit_claims.measure.assay import Assay
 
+CHECKS = ("null patch", "identity patch", "attention at CLS", "final patch tokens", "direct shares")
+"""What `calibration` can be asked."""
 
+
+@checked
 class Circuit(
     TraceQuestions,
     LabourQuestions,
@@ -183,11 +188,9 @@ class Circuit(
             with suppress(SamplingError):  # it would begin before the clips do
                 yield self._assay.shifted(by)
 
+    @words(check=CHECKS)
     def calibration(self, check: str) -> Sample:
-        """A check whose answer is known beforehand, as measured on each outcome pair.
-
-        `null patch`, `identity patch`, `attention at CLS`, `final patch tokens`, `direct shares`.
-        """
+        """A check whose answer is known beforehand, as measured on each outcome pair: one of `CHECKS`."""
         measured = self._assay.measured("per_pair.calibration", "outcome", {})
         unit = "logits" if check == "final patch tokens" else "fraction"
         if check == "final patch tokens" and not self.facts.inert:

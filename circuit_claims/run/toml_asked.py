@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from circuit_claims.clips.table import Table, nearest
 from circuit_claims.judge import expectation as make
 from circuit_claims.judge.bounds import BoundError, read
+from circuit_claims.measure.questions.registry import OTHER_PAIRS, OWN_PAIRS, Question, questions
 
 if TYPE_CHECKING:
     from circuit_claims.judge.expectation import Expectation
 
 RANDOM = "random weights"
-OTHER_PAIRS = ("noise", "other-clip")
 OTHER_CLASS = "other class"
 OTHER_DONORS = ("third video", "noise write", OTHER_CLASS)
 NECESSITY = "failure -> success"
@@ -91,25 +90,17 @@ def asked_by(table: Table) -> Asked:
     """Read what a claim asks. Raises ManifestError."""
     from circuit_claims.measure.circuit import Circuit
 
-    questions = {
-        name: inspect.signature(method)
-        for name, method in inspect.getmembers(Circuit, inspect.isfunction)
-        if not name.startswith("_") and inspect.signature(method).return_annotation == "Sample"
-    }
-    measure = table.choice("measure", sorted(questions))
-    takes = {name: p for name, p in questions[measure].parameters.items() if name != "self"}
-    if any(parameter.annotation == "Sequence[Site]" for parameter in takes.values()):
+    known = questions(Circuit)
+    measure = table.choice("measure", sorted(known))
+    question = known[measure]
+    if question.in_python_only:
         raise table.error("measure", f"is {measure}, which takes several sites; write that claim in Python")
     arguments = table.table("with").values if "with" in table.values else {}
     over, values = _parts(table)
-    for name in arguments:
-        if name not in takes:
-            raise table.error("with", f"{measure} takes no {name!r}; {nearest(name, takes)}")
-    lacking = [n for n, p in takes.items() if p.default is p.empty and n not in arguments]
-    if lacking:
-        raise table.error(
-            "with", f"{measure} needs {', '.join(lacking)}; write with = {{ {lacking[0]} = ... }}"
-        )
+    if fault := question.argument_fault(arguments):
+        first = next((name for name, one in question.parameters.items() if one.required), "")
+        lacks = first and first not in arguments and fault.startswith(f"{measure} needs")
+        raise table.error("with", f"{fault}; write with = {{ {first} = ... }}" if lacks else fault)
     if arguments.get("direction") == NECESSITY and OTHER_CLASS in table.values.get("controls", ()):
         raise table.error("controls", f"{OTHER_CLASS!r} has no counterpart for {NECESSITY}; leave it out")
     if over and not any(f"{{{over}}}" in str(value) for value in arguments.values()):
@@ -117,8 +108,8 @@ def asked_by(table: Table) -> Asked:
         raise table.error(
             word, f"names {over}, which nothing uses; write {{{over}}} in `with`, or leave {word} out"
         )
-    sites = tuple(name for name in arguments if takes[name].annotation == "Site")
-    _check_words(table, arguments, takes)
+    sites = tuple(name for name in arguments if question.parameters[name].kind == "site")
+    _check_words(table, question, arguments, [{over: value} for value in values] if over else [{}])
     _check_sites(table, arguments, sites, over, values)
     return Asked(
         table=table,
@@ -128,7 +119,7 @@ def asked_by(table: Table) -> Asked:
         over=over,
         values=values,
         expectation=_expectation(table),
-        controls=_controls(table, takes),
+        controls=_controls(table, question.parameters),
         log=table.flag("log"),
         published=_bound(table, "published") if "published" in table.values else None,
         rounding=_bound(table, "rounding") if "rounding" in table.values else 0.0,
@@ -161,24 +152,20 @@ def _filled(value: Any, part: Mapping[str, Any]) -> Any:
     return value
 
 
-def _check_words(table: Table, arguments: Mapping[str, Any], takes: Mapping[str, Any]) -> None:
-    from circuit_claims.measure.controls import CONTROLS
-    from circuit_claims.measure.questions.base import PLACES
-    from circuit_claims.measure.recovery import METRICS
-
-    known: dict[str, Iterable[str]] = {
-        "metric": METRICS,
-        "readout": PLACES,
-        "pairs": ("outcome", *OTHER_PAIRS),
-        "direction": CONTROLS,
-    }
-    streams = ("cls", "tokens")
-    if "of" in takes and takes["of"].default in streams:  # elsewhere it means another thing
-        known["of"] = streams
-    for name, words in known.items():
-        value = arguments.get(name)
-        if value is not None and value not in words:
-            raise table.error("with", f"{name} is {value!r:.60}; {nearest(str(value), words)}")
+def _check_words(
+    table: Table, question: Question, arguments: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
+) -> None:
+    """Refuse a word that the question does not know, in any part."""
+    for name, written in arguments.items():
+        for part in parts:
+            value = _filled(written, part)
+            fault = question.word_fault(name, value)
+            if question.parameters[name].kind == "pairs" and value not in (
+                pairs := (*OWN_PAIRS, *OTHER_PAIRS)
+            ):
+                fault = f"{name} is {value!r:.60}; {nearest(str(value), pairs)}"
+            if fault:
+                raise table.error("with", fault)
 
 
 def _check_sites(

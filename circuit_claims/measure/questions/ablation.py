@@ -10,6 +10,7 @@ from typing import Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.questions.base import Questions
+from circuit_claims.measure.questions.registry import words
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.types import Sample
 
@@ -26,6 +27,7 @@ BY = {
 class AblationQuestions(Questions):
     """Attentions, MLPs and heads, ablated alone and together."""
 
+    @words(of=("blocks", "heads"), by=BY)
     def withstood(
         self, *, within: float, of: str = "blocks", by: str = "resample", clip: str = "success"
     ) -> Sample:
@@ -49,6 +51,7 @@ class AblationQuestions(Questions):
         )
         return replace(sample, figure=self._effects_by_layer(clip)) if of == "blocks" else sample
 
+    @words(of=("blocks", "heads"), by=BY)
     def labels_kept(self, *, of: str = "blocks", by: str = "zero", clip: str = "success") -> Sample:
         """Share of the components whose ablation alone leaves the clip its label."""
         measured = self._ablated(of, by, clip)
@@ -65,6 +68,7 @@ class AblationQuestions(Questions):
             {"ablated": f"each of the {of} alone, {clip} clip", "by": BY[by], "readout": "top label"},
         )
 
+    @words(group=("attn", "mlp", "both", "everything"), by=BY)
     def without_all(
         self, group: str, layers: Sequence[int], *, by: str = "resample", clip: str = "success"
     ) -> Sample:
@@ -81,6 +85,7 @@ class AblationQuestions(Questions):
             {"ablated": f"{group}, layers {layers[0]} to {layers[-1]}, {clip} clip", "by": BY[by]},
         )
 
+    @words(kind=("attn", "mlp"), by=BY)
     def redundancy(
         self, kind: str, layers: Sequence[int], *, by: str = "resample", clip: str = "success"
     ) -> Sample:
@@ -107,6 +112,7 @@ class AblationQuestions(Questions):
             {"ablated": f"{kind}, layers {layers[0]} to {layers[-1]}, {clip} clip", "by": BY[by]},
         )
 
+    @words(kind=("attn", "mlp"), by=BY)
     def self_repair(
         self, kind: str, layers: Sequence[int], *, by: str = "resample", clip: str = "success"
     ) -> Sample:

@@ -19,6 +19,7 @@ from circuit_claims.measure.questions.attribution import (
     defined,
 )
 from circuit_claims.measure.questions.base import PLACES, SUFFICIENCY, absent_control_is_undefined
+from circuit_claims.measure.questions.registry import words
 from circuit_claims.measure.recovery import Norms, projection
 from circuit_claims.measure.token_maps import lift
 from circuit_claims.types import Sample
@@ -27,6 +28,8 @@ ALL_SWEPT_FROM = 8
 """From this layer on every head is patched; of each earlier layer two, half of the heads apart, another two
 in every layer. All 144 would cost four times as much. The family is named by position, not by what it shows.
 """
+SHOWN = [(9, 8), (10, 8)]
+"""The heads that the paper shows, layer and head: of control pairs only these are swept together."""
 HIGH_NORM = "patch tokens, those of high norm set aside"
 
 
@@ -39,6 +42,7 @@ class AttentionQuestions(AttributionQuestions):
 
         `kept` sets the high-norm tokens aside. CLS itself is left out: 0.5 is even.
         """
+        self._needs_looks()
         clips = self._clips(control)
 
         def share(pair: Pair) -> float:
@@ -60,12 +64,14 @@ class AttentionQuestions(AttributionQuestions):
             return measured
         return replace(measured, figure=self._map("Attention of CLS", 0, [str(layer) for layer in LOOKS]))
 
+    @words(by=NAMES)
     def attention_agreement(self, by: By = "sources", *, shifted: bool = False) -> Sample:
         """Spearman's correlation over tokens of CLS attention (layers 9 and 10) with an attribution.
 
         `shifted` is its mean over all circular shifts of the attention over rows and columns. High-norm
         tokens are set aside.
         """
+        self._needs_looks()
         clips = self._clips()
 
         def rho(pair: Pair) -> float:
@@ -137,8 +143,14 @@ class AttentionQuestions(AttributionQuestions):
 
     @absent_control_is_undefined
     def head_recovery(self, layer: int, head: int, *, pairs: str = "outcome") -> Sample:
-        """Recovery (projection, at the summary) when one head's write is patched, success into failure."""
-        swept = self.swept_heads() if pairs == "outcome" else [(9, 8), (10, 8)]
+        """Recovery (projection, at the summary) when one head's write is patched, success into failure.
+
+        Any head can be asked. Those that the paper's claims ask share one sweep; of another all heads of its
+        layer are swept.
+        """
+        swept = self.swept_heads() if pairs == "outcome" else SHOWN
+        if (layer, head) not in swept:
+            swept = [(layer, other) for other in range(self.facts.n_heads)]
         params = {"control": SUFFICIENCY, "heads": [list(one) for one in swept]}
         found = self._assay.measured("heads.patches", pairs, params)
         return self._sample(
@@ -181,6 +193,15 @@ class AttentionQuestions(AttributionQuestions):
     ) -> dict[str, Sample]:
         """The same question of all heads but one: the family that this one has to stand out of."""
         return {f"L{at}H{one}": of(at, one) for at, one in among if (at, one) != (layer, head)}
+
+    def _needs_looks(self) -> None:
+        """Say *not applicable* where the model lacks the layers whose attention the paper shows."""
+        n = self.facts.n_layers
+        if n <= max(LOOKS):
+            raise NotApplicable(
+                f"the question is of the attention of layers {LOOKS[0]} and {LOOKS[1]}, and {self.name} has "
+                f"layers 0 to {n - 1}"
+            )
 
     def _shown(self) -> dict[str, Any]:
         pair = self._assay.chosen("outcome")[0]

@@ -13,6 +13,7 @@ import numpy as np
 from circuit_claims.clips.pairs import Pair, first_of_actions
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.base import SUFFICIENCY, Questions, absent_control_is_undefined
+from circuit_claims.measure.questions.registry import words
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.token_maps import Array, Map, centre, later_half, lift, mass_share
 from circuit_claims.measure.tracks import tracks_hash
@@ -121,6 +122,7 @@ class AttributionQuestions(Questions):
         return replace(measured, figure=self._lens_figure())
 
     @absent_control_is_undefined
+    @words(by=NAMES)
     def attributed_later(self, by: By = "sources", *, control: str = SUFFICIENCY) -> Sample:
         """Share of the attribution's mass in the later half of the tubelets; 0.5 is even."""
         measured = self._of_map(
@@ -132,6 +134,7 @@ class AttributionQuestions(Questions):
         )
         return self._with_map(measured, by, 0) if control == SUFFICIENCY else measured
 
+    @words(by=NAMES)
     def attributed_centre(self, by: By = "sources") -> Sample:
         """Attribution in the inner half of rows and columns, against what an even map has there (1)."""
         measured = self._of_map(
@@ -143,6 +146,7 @@ class AttributionQuestions(Questions):
         return self._with_map(measured, by, 1)
 
     @absent_control_is_undefined
+    @words(by=NAMES)
     def attributed_on_tracked(self, by: By = "sources", *, control: str = SUFFICIENCY) -> Sample:
         """Attribution on the tokens of the ball and the pins, against what an even map has there (1).
 
@@ -156,6 +160,7 @@ class AttributionQuestions(Questions):
             lambda values, pair: lift(values, mask_of(pair)),
         )
 
+    @words(by=NAMES)
     def attributed_share_on_tracked(self, by: By = "sources") -> Sample:
         """Share of the attribution's mass on the tokens of the ball and the pins."""
         mask_of = self._masks(SUFFICIENCY)

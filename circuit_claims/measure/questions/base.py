@@ -12,6 +12,7 @@ from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.measure import controls
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.questions.registry import OTHER_PAIRS, OWN_PAIRS
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.seeds import FIRST, SEEDS, Seeds
 from circuit_claims.types import Sample, combine
@@ -117,6 +118,11 @@ class Questions:
         plain = self._assay.facts()
         inert = plain.get("tokens_read", 1) != plain.get("n_tokens")
         return Facts(plain["n_layers"], plain["n_heads"], tuple(plain["labels"]), inert)
+
+    def kinds_of_pairs(self) -> tuple[str, ...]:
+        """What `pairs` may be: the outcome pairs, and the controls that manifests have, this one's first."""
+        own = dict.fromkeys(pair.control for pair in self._assay.pairs.pairs if pair.control)
+        return tuple(dict.fromkeys((*OWN_PAIRS, *own, *OTHER_PAIRS)))
 
     def needs_layers(self, *layers: int, of: int = 12) -> None:
         """Say *not applicable* where the model is not of the depth that a claim speaks of."""

@@ -9,7 +9,9 @@ from typing import Any
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.measure.assay import ONE_AN_ACTION
 from circuit_claims.measure.errors import NotApplicable
+from circuit_claims.measure.questions.ablation import BY
 from circuit_claims.measure.questions.base import NECESSITY, SUFFICIENCY, Questions
+from circuit_claims.measure.questions.registry import words
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.types import Sample
 
@@ -33,6 +35,7 @@ ONE_HEAD = "it has one head in a layer, so that no other can be taken for it"
 class KnownAnswerQuestions(Questions):
     """A head of the model is set in a run whose numbers are known (`measure/transplant.py`)."""
 
+    @words(of=("write", "joint", "values", "patched", "screened"))
     def known_size(self, of: str, *, direction: str = SUFFICIENCY) -> Sample:
         """How much a patch of the transplanted head moves, relative to the distance of the two clips.
 
@@ -40,6 +43,7 @@ class KnownAnswerQuestions(Questions):
         """
         return self._roles(f"size of {TOLD[of]}", "ratio", direction, lambda one: one[of]["norm_ratio"])
 
+    @words(of=("write", "joint", "values", "patched", "screened", "first order"))
     def known_sign(self, of: str, metric: str = "projection", *, direction: str = SUFFICIENCY) -> Sample:
         """Whether a patch of the transplanted head is read as moving towards the donor: 1, or away: -1.
 
@@ -52,6 +56,7 @@ class KnownAnswerQuestions(Questions):
 
         return self._roles(f"sign of {TOLD[of]} by {metric}", "ratio", direction, sign)
 
+    @words(of=("patched", "first order", "other heads", "other first order"))
     def known_head(self, of: str, *, direction: str = SUFFICIENCY) -> Sample:
         """How much of the transplanted head's write is found by patching heads: relative to the write's own.
 
@@ -66,6 +71,7 @@ class KnownAnswerQuestions(Questions):
 
         return self._roles(f"share of {TOLD[of]} in the write of one head", "fraction", direction, share)
 
+    @words(of=("write", "patched", "other heads", "margin"), by=BY)
     def known_ablation(self, of: str, *, clip: str = "success", by: str = "zero") -> Sample:
         """What an ablation does to the transplant's run of a clip, relative to its margin.
 
@@ -88,6 +94,7 @@ class KnownAnswerQuestions(Questions):
             {"clip": clip, "by": by},
         )
 
+    @words(what=DRAWN)
     def colours(self, what: str) -> Sample:
         """The level of `red`, `green` or `blue` that the model sees of a drawn colour, from black to white.
 

@@ -19,6 +19,7 @@ from circuit_claims.measure.questions.base import (
     absent_control_is_undefined,
     depth,
 )
+from circuit_claims.measure.questions.registry import words
 from circuit_claims.measure.recovery import Norms, UndefinedRecovery, projection
 from circuit_claims.models.sites import Site, attn_out, mlp_out
 from circuit_claims.types import Sample, combine
@@ -52,6 +53,7 @@ class LabourQuestions(Questions):
         """The recovery of a single site, which joint patches are held against (see `Circuit`)."""
 
     @absent_control_is_undefined
+    @words(route=TOLD)
     def together(
         self, route: str, first: int, last: int, *, direction: str = SUFFICIENCY, pairs: str = "outcome"
     ) -> Sample:

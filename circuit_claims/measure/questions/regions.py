@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
-from circuit_claims.measure.errors import NotApplicable
+from circuit_claims.clips.table import nearest
+from circuit_claims.measure.errors import MeasurementError, NotApplicable
 from circuit_claims.measure.questions.ablation import MARGIN, band, change, margin_of
 from circuit_claims.measure.questions.held_out import HeldOutQuestions
 from circuit_claims.measure.recovery import UndefinedRecovery
@@ -51,6 +52,9 @@ class RegionQuestions(HeldOutQuestions):
         if of == "outcome":
             return self._outcome_without(region)
         measured = self._assay.measured("regions.regions", "outcome", _regions_of(clip, region))
+        painted = next(iter(measured.values()))["ablated"]
+        if region not in painted:
+            raise MeasurementError(f"region is {region!r:.60} of the {clip} clip; {nearest(region, painted)}")
 
         def changed(pair: Pair) -> float:
             return change(measured[pair.name], region, of)

@@ -1,0 +1,180 @@
+"""Every question, asked where no claim of the paper asks it; and mistakes, in one line each."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "plugin"))
+
+from tiny_world import save_clips, save_model
+
+from circuit_claims.clips.decode import Decoder
+from circuit_claims.clips.pairs import load_pairs
+from circuit_claims.measure.assay import Assay, Bench
+from circuit_claims.measure.circuit import Circuit
+from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.questions.registry import Parameter, questions
+from circuit_claims.measure.store import Store
+from circuit_claims.models.sites import attn_out, mlp_out
+from circuit_claims.models.source import ModelSource
+from circuit_claims.organisms.registry import pairs_of, resolve
+
+ASKED = questions(Circuit)
+TEXTS: dict[str, tuple[Any, ...]] = {
+    "additivity": (1, 3),
+    "calibration": ("null patch",),
+    "colours": ("red",),
+    "redundancy": ("mlp", [1, 3]),
+    "self_repair": ("attn", [1, 3]),
+    "spread": ([mlp_out(1), mlp_out(3)],),
+    "token_split_probe": (3,),
+    "without_all": ("mlp", [1, 3]),
+    "without_region": ("random 0.2",),
+    "outcome_without": ("random",),
+    "together": ("attention", 1, 3),
+    "withstood": (),
+    "known_ablation": ("patched",),
+    "known_head": ("patched",),
+    "known_sign": ("joint",),
+    "known_size": ("values",),
+    "jitter": (lambda of: of.delta(2),),
+    "foremost": (),
+}
+"""Positional arguments that a kind alone does not give."""
+MORE: dict[str, dict[str, Any]] = {
+    "token_split_probe": {"layers": [2, 3]},
+    "outcome_without": {"share": 0.1},
+    "withstood": {"within": 0.1},
+}
+
+
+def value(parameter: Parameter) -> Any:
+    """A value of a kind that no claim of the paper takes."""
+    return {"site": mlp_out(2), "layer": 2, "head": 1, "number": 3, "text": "mlp"}[parameter.kind]
+
+
+def arguments(name: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a question is asked with."""
+    if name in TEXTS:
+        return TEXTS[name], MORE.get(name, {})
+    required = [one for one in ASKED[name].parameters.values() if one.required]
+    made: list[Any] = []
+    for one in required:
+        if one.kind == "word":
+            made.append(one.words[-1])
+        elif one.name == "last" or one.name == "end":
+            made.append(4)
+        else:
+            made.append(value(one))
+    layers = [2, 3] if "layers" in ASKED[name].parameters else []
+    return (*made, *layers), {}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circuit]:
+    """A random model of 6 layers and 3 heads, on clips of squares and their controls."""
+    folder = tmp_path_factory.mktemp("six")
+    pairs = load_pairs(save_clips(folder / "clips"))
+    save_model(folder / "six", 6, num_hidden_layers=6, num_attention_heads=3, hidden_size=24)
+    source = ModelSource(name="six", location=folder / "six")
+    with Decoder() as decoder:
+        yield Circuit(Assay(source, pairs, Bench(Store(folder / "store"), decoder)))
+
+
+def ends_well(circuit: Circuit, name: str) -> None:
+    given, named = arguments(name)
+    try:
+        sample = getattr(circuit, name)(*given, **named)
+    except (NotApplicable, MeasurementError) as why:
+        sentence = str(why)
+    else:
+        sentence = " ".join(sample.undefined.values())
+        assert all(math.isfinite(float(one)) for one in sample.values)
+        assert sample.values or sample.undefined
+    assert not sentence or len(sentence.split()) > 3
+
+
+@pytest.mark.parametrize("name", [name for name in ASKED if name not in ("foremost",)])
+def test_every_question_ends_in_numbers_or_a_sentence(small: Circuit, name: str) -> None:
+    ends_well(small, name)
+
+
+@pytest.mark.slow
+def test_every_question_of_the_embedded_model(tmp_path: Path) -> None:
+    source = resolve("organism")
+    pairs = load_pairs(pairs_of(source)).select("*-[1-2]")
+    with Decoder() as decoder:
+        circuit = Circuit(Assay(source, pairs, Bench(Store(tmp_path), decoder)))
+        for name in ASKED:
+            if name != "foremost":
+                ends_well(circuit, name)
+
+
+def test_any_head_can_be_asked(small: Circuit) -> None:
+    """A layer's heads add up to its attention, but for the bias, where the stream is read at once."""
+    for layer in range(6):
+        for head in range(3):
+            assert all(map(math.isfinite, small.head_recovery(layer, head).values))
+    assert small.head_recovery(2, 0, pairs="noise").values
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda c: c.recovery("l2"), "site is 'l2'; write mlp_out(4)"),
+        (lambda c: c.recovery(mlp_out(2), metric="l2"), "metric is 'l2'; known are "),
+        (lambda c: c.recovery(mlp_out(2), metric="cosin"), "metric is 'cosin'; did you mean \"cosine\"?"),
+        (lambda c: c.recovery(mlp_out(2), pairs="noize"), "pairs is 'noize'; did you mean \"noise\"?"),
+        (lambda c: c.recovery(mlp_out(2), readout="clss"), "readout is 'clss'; did you mean \"cls\"?"),
+        (
+            lambda c: c.recovery(mlp_out(2), metrics="cosine"),
+            "recovery takes no 'metrics'; did you mean \"metric\"?",
+        ),
+        (lambda c: c.recovery(), "recovery needs site"),
+        (lambda c: c.head_recovery(2, "0"), "head is '0'; write a whole number"),
+        (lambda c: c.head_recovery(-1, 0), "layer is -1; layers are counted from 0, the last is 5"),
+        (lambda c: c.delta(0.4), "layer is 0.4; write a whole number, or circuit.at(0.4) for a depth"),
+        (lambda c: c.at(1.5), "at(1.5): a depth lies from 0.0 up to 1.0; write at(2) for that layer"),
+        (lambda c: c.without_region("centre"), "region is 'centre' of the success clip; "),
+        (lambda c: c.together("attn", 1, 2), "route is 'attn'; did you mean"),
+        (lambda c: c.calibration("readout"), "check is 'readout'; known are"),
+        (lambda c: c.withstood(within=0.1, by="zeros"), "by is 'zeros'; did you mean \"zero\"?"),
+        (lambda c: c.colours("order"), "what is 'order'; known are"),
+        (lambda c: c.outcome_without_all("mlps", 1, 2), "group is 'mlps'; did you mean \"mlp\"?"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_fix(
+    small: Circuit, ask: Callable[[Circuit], Any], said: str
+) -> None:
+    with pytest.raises(MeasurementError) as refused:
+        ask(small)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda c: c.recovery(attn_out(9)), "the claim speaks of layer 9, and six has layers 0 to 5"),
+        (lambda c: c.head_recovery(2, 7), "the claim speaks of head 7, and six has heads 0 to 2"),
+        (lambda c: c.growth(1, 8), "the claim speaks of layer 8, and six has layers 0 to 5"),
+    ],
+)
+def test_what_a_model_lacks_does_not_apply(small: Circuit, ask: Callable[[Circuit], Any], said: str) -> None:
+    with pytest.raises(NotApplicable, match=said):
+        ask(small)
+
+
+def test_the_registry_says_what_each_parameter_may_be() -> None:
+    for one in ASKED.values():
+        assert one.says.endswith((".", ":")) or len(one.says) > 20, one.name
+        for parameter in one.parameters.values():
+            assert parameter.may_be
+    assert ASKED["recovery"].parameters["metric"].words == ("norm_ratio", "projection", "cosine", "distance")
+    assert [one.kind for one in ASKED["head_recovery"].parameters.values()] == ["layer", "head", "pairs"]
