@@ -194,7 +194,8 @@ def _same_measurement(findings: Sequence[Finding]) -> Iterator[str]:
         parts: dict[tuple[object, ...], list[str]] = {}
         for part in finding.parts:
             if part.evidence is not None and part.evidence.pairs:
-                measured = part.evidence.name, part.evidence.pairs, part.evidence.values
+                how = {key: one for key, one in part.evidence.experiment.items() if key != "depth"}
+                measured = part.evidence.name, repr(how), part.evidence.pairs, part.evidence.values
                 parts.setdefault(measured, []).append(part.planned.part)
         for same in parts.values():
             if len(same) > 1:
