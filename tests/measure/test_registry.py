@@ -12,6 +12,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "plugin"))
 
+from asked import ASKED, ends_well
 from tiny_world import save_clips, save_model
 
 from circuit_claims.clips.decode import Decoder
@@ -19,61 +20,10 @@ from circuit_claims.clips.pairs import load_pairs
 from circuit_claims.measure.assay import Assay, Bench
 from circuit_claims.measure.circuit import Circuit
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
-from circuit_claims.measure.questions.registry import Parameter, questions
 from circuit_claims.measure.store import Store
 from circuit_claims.models.sites import attn_out, mlp_out
 from circuit_claims.models.source import ModelSource
 from circuit_claims.organisms.registry import pairs_of, resolve
-
-ASKED = questions(Circuit)
-TEXTS: dict[str, tuple[Any, ...]] = {
-    "additivity": (1, 3),
-    "calibration": ("null patch",),
-    "colours": ("red",),
-    "redundancy": ("mlp", [1, 3]),
-    "self_repair": ("attn", [1, 3]),
-    "spread": ([mlp_out(1), mlp_out(3)],),
-    "token_split_probe": (3,),
-    "without_all": ("mlp", [1, 3]),
-    "without_region": ("random 0.2",),
-    "outcome_without": ("random",),
-    "together": ("attention", 1, 3),
-    "withstood": (),
-    "known_ablation": ("patched",),
-    "known_head": ("patched",),
-    "known_sign": ("joint",),
-    "known_size": ("values",),
-    "jitter": (lambda of: of.delta(2),),
-    "foremost": (),
-}
-"""Positional arguments that a kind alone does not give."""
-MORE: dict[str, dict[str, Any]] = {
-    "token_split_probe": {"layers": [2, 3]},
-    "outcome_without": {"share": 0.1},
-    "withstood": {"within": 0.1},
-}
-
-
-def value(parameter: Parameter) -> Any:
-    """A value of a kind that no claim of the paper takes."""
-    return {"site": mlp_out(2), "layer": 2, "head": 1, "number": 3, "text": "mlp"}[parameter.kind]
-
-
-def arguments(name: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What a question is asked with."""
-    if name in TEXTS:
-        return TEXTS[name], MORE.get(name, {})
-    required = [one for one in ASKED[name].parameters.values() if one.required]
-    made: list[Any] = []
-    for one in required:
-        if one.kind == "word":
-            made.append(one.words[-1])
-        elif one.name == "last" or one.name == "end":
-            made.append(4)
-        else:
-            made.append(value(one))
-    layers = [2, 3] if "layers" in ASKED[name].parameters else []
-    return (*made, *layers), {}
 
 
 @pytest.fixture(scope="module")
@@ -85,19 +35,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circuit]:
     source = ModelSource(name="six", location=folder / "six")
     with Decoder() as decoder:
         yield Circuit(Assay(source, pairs, Bench(Store(folder / "store"), decoder)))
-
-
-def ends_well(circuit: Circuit, name: str) -> None:
-    given, named = arguments(name)
-    try:
-        sample = getattr(circuit, name)(*given, **named)
-    except (NotApplicable, MeasurementError) as why:
-        sentence = str(why)
-    else:
-        sentence = " ".join(sample.undefined.values())
-        assert all(math.isfinite(float(one)) for one in sample.values)
-        assert sample.values or sample.undefined
-    assert not sentence or len(sentence.split()) > 3
 
 
 @pytest.mark.parametrize("name", [name for name in ASKED if name not in ("foremost",)])

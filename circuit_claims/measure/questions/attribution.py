@@ -13,7 +13,7 @@ import numpy as np
 from circuit_claims.clips.pairs import Pair, first_of_actions
 from circuit_claims.measure.errors import NotApplicable
 from circuit_claims.measure.questions.base import SUFFICIENCY, Questions, absent_control_is_undefined
-from circuit_claims.measure.questions.registry import words
+from circuit_claims.measure.questions.registry import OTHER_PAIRS, words
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.measure.token_maps import Array, Map, centre, later_half, lift, mass_share
 from circuit_claims.measure.tracks import tracks_hash
@@ -37,8 +37,8 @@ class AttributionQuestions(Questions):
 
     def attribution_gap(self) -> Sample:
         """What the shares of a logit miss of it, relative to their sizes: the worse clip of every pair."""
-        found = []
-        for pairs in ("outcome", "noise", "other-clip"):
+        found = [self._gap("outcome")]
+        for pairs in OTHER_PAIRS:
             with suppress(NotApplicable):
                 found.append(self._gap(pairs))
         return replace(
