@@ -30,6 +30,21 @@ def test_pairs_are_named_with_their_clips(capsys):
     assert len([line for line in out.splitlines() if " outcome " in line]) == 32
 
 
+def test_questions_are_named_with_their_parameters(capsys):
+    """One row each, of everything that a claim can ask."""
+    from circuit_claims.measure.circuit import Circuit
+    from circuit_claims.measure.questions.registry import questions
+
+    assert main(["list", "questions"]) == 0
+    out = capsys.readouterr().out
+    assert {line.split()[0] for line in out.splitlines() if line[:1].strip()} == {
+        "question",
+        *questions(Circuit),
+    }
+    (line,) = [line for line in out.splitlines() if line.startswith("head_recovery ")]
+    assert "layer, head, pairs" in line
+
+
 def test_claims_are_named_with_scope_statement_and_source():
     """In a process of its own: it runs pytest, which is running."""
     done = run("list", "claims")

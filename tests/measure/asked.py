@@ -28,8 +28,6 @@ TEXTS: dict[str, tuple[Any, ...]] = {
     "known_head": ("patched",),
     "known_sign": ("joint",),
     "known_size": ("values",),
-    "jitter": (lambda of: of.delta(2),),
-    "foremost": (),
 }
 """Positional arguments that a kind alone does not give."""
 MORE: dict[str, dict[str, Any]] = {

@@ -98,7 +98,7 @@ def test_no_token_is_inert_and_the_claims_of_inert_tokens_do_not_apply(circuit: 
     assert circuit.recovery(mlp_out(2), readout="tokens").flags == ()
 
 
-@pytest.mark.parametrize("name", [name for name in ASKED if name != "foremost"])
+@pytest.mark.parametrize("name", list(ASKED))
 def test_every_question_ends_in_numbers_or_a_sentence(circuit: Circuit, name: str) -> None:
     ends_well(circuit, name)
 

@@ -147,12 +147,17 @@ def _parameter(one: inspect.Parameter, words: tuple[str, ...]) -> Parameter:
 
 
 def questions(of: type) -> dict[str, Question]:
-    """Every question of a class, by name."""
+    """Every question of a class, by name; what takes other questions, or their answers, is none itself."""
     return {
         name: question(name, method)
         for name, method in inspect.getmembers(of, inspect.isfunction)
-        if not name.startswith("_") and inspect.signature(method).return_annotation == "Sample"
+        if not name.startswith("_") and _asks_the_model(inspect.signature(method))
     }
+
+
+def _asks_the_model(signature: inspect.Signature) -> bool:
+    takes = " ".join(str(one.annotation) for one in signature.parameters.values())
+    return signature.return_annotation == "Sample" and "Callable" not in takes and "Mapping" not in takes
 
 
 def checked(of: Owner) -> Owner:
