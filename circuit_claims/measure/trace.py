@@ -3,8 +3,8 @@
     delta_l = mean_t ||x_l,t(positive) - x_l,t(negative)||
 
 It is cumulative, and the stream itself grows: the norms of both streams are kept to relate it to. The same is
-traced of what the model pools, before the final norm. Where that is a token of its own (CLS), its delta at the
-embedding is exactly 0, since it has not yet read a pixel.
+traced of what the model pools, before the final norm. Where that is a token of its own (CLS), its delta at
+the embedding is exactly 0, since it has not yet read a pixel.
 """
 
 from __future__ import annotations

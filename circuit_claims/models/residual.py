@@ -121,7 +121,7 @@ class Frozen(NamedTuple):
     """`[row]`: of the tokens that are read."""
 
     def pooled(self, rows: Tensor) -> Tensor:
-        """The tokens that are read `[..., row, d_model]` -> the vector `[..., d_model]` that `linear` multiplies."""
+        """The tokens read `[..., row, d_model]` -> the vector `[..., d_model]` that `linear` multiplies."""
         return self.weights @ float64(rows)
 
 
