@@ -90,4 +90,7 @@ class Pool:
         Where one token is read it is that token, to the last bit.
         """
         rows = self.read(resid)
-        return rows[:, 0] if self.n_read == 1 else self.weights[self.rows].to(rows) @ rows
+        if self.n_read == 1:
+            return rows[:, 0]
+        # The rounding of a sum, and more so of a matrix product, rests on how a stream lies in memory.
+        return (self.weights[self.rows, None].to(rows) * rows.contiguous()).sum(dim=1)

@@ -1,126 +1,272 @@
-"""A model that averages its tokens goes through every measurement, and gives the right numbers."""
+"""A model that averages its tokens is measured: its numbers are those of plain forwards by hand."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pooled_toy import GRID, HEADS, LAYERS, TOKENS, PooledToy, pooled_toy
+from torch import Tensor
 
-sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("plugin", "models")]
+sys.path.append(str(Path(__file__).parents[1] / "plugin"))
 
-from asked import ASKED, ends_well
-from pooled_toy import D_MODEL, GRID, LAYERS, module, pooled_toy
-from tiny_world import save_clips
 
-from circuit_claims.clips.decode import Decoder
-from circuit_claims.clips.pairs import load_pairs
-from circuit_claims.measure.assay import Assay, Bench
-from circuit_claims.measure.circuit import Circuit
-from circuit_claims.measure.store import Store
+from circuit_claims.measure import calibration
+from circuit_claims.measure.ablation import ablate_each, zero
+from circuit_claims.measure.attention import describe
+from circuit_claims.measure.attribution import attribute
+from circuit_claims.measure.errors import NotApplicable
+from circuit_claims.measure.heads import sweep_heads
+from circuit_claims.measure.labour import labour
+from circuit_claims.measure.patching import norms_between, sweep
+from circuit_claims.measure.probing import pooled_streams
+from circuit_claims.measure.recovery import Norms, projection
+from circuit_claims.measure.regions import orders, tubelets
+from circuit_claims.measure.trace import delta_trace
 from circuit_claims.models.identity import check_identities
 from circuit_claims.models.pool import Pool
-from circuit_claims.models.residual import run
-from circuit_claims.models.sites import attn_out, mlp_out
-from circuit_claims.models.source import ModelSource
+from circuit_claims.models.sites import Site, attn_out, mlp_out, resid_post, resid_pre
 
 pytestmark = pytest.mark.machines
 
-LABELS = ("LABEL_0", "LABEL_1", "LABEL_2")
+
+@st.composite
+def pools(draw: st.DrawFn) -> Tensor:
+    """Weights of a pool: some neighbours of all tokens, each with a weight of its own, `[token]`."""
+    first = draw(st.integers(0, TOKENS - 1))
+    past = draw(st.integers(first + 1, TOKENS))
+    weights = torch.zeros(TOKENS, dtype=torch.float64)
+    some = draw(st.lists(st.floats(0.1, 1.0), min_size=past - first, max_size=past - first))
+    weights[first:past] = torch.tensor(some, dtype=torch.float64) / sum(some)
+    return weights
 
 
-@pytest.fixture(scope="module")
-def circuit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circuit]:
-    folder = tmp_path_factory.mktemp("pooled")
-    pairs = load_pairs(save_clips(folder / "clips"))
-    source = ModelSource(name="pooled", build=lambda: None, build_fingerprint="pooled", preprocessor={})
-    with Decoder() as decoder:
-        assay = Assay(source, pairs, Bench(Store(folder / "store"), decoder))
-        assay._model = pooled_toy(LABELS)
-        yield Circuit(assay)
+def clip(seed: int) -> Tensor:
+    return torch.randn(8, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_loop_is_the_module(circuit: Circuit) -> None:
-    assay = circuit._assay
-    pair = assay.chosen("outcome")[0]
-    found = check_identities(assay.model(), assay.success(pair), assay.failure(pair))
-    assert found.failures == ()
-    pixels = assay.success(pair)[None]
-    theirs = module(len(LABELS))(pixels)
-    assert torch.allclose(run(assay.model(), pixels).logits, theirs, atol=1e-5)
+DONOR, RECIPIENT = clip(1), clip(2)
+TOY = PooledToy()
+MODEL = pooled_toy(TOY)
 
 
-@pytest.mark.parametrize("site", [attn_out(0), mlp_out(2), attn_out(LAYERS - 1)], ids=str)
-def test_a_recovery_is_that_of_a_patched_forward(circuit: Circuit, site: object) -> None:
-    """A hook puts the write of one clip into the module's forward of the other."""
-    own, assay = module(len(LABELS)), circuit._assay
-    block = own.blocks[site.layer]
-    written = block.attn if site.kind == "attn_out" else block.mlp
-
-    def summary(pixels: torch.Tensor, put: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        seen: list[torch.Tensor] = []
-
-        def hook(_module: object, _inputs: object, out: torch.Tensor) -> torch.Tensor | None:
-            seen.append(out)
-            return put
-
-        read: list[torch.Tensor] = []
-        handles = [
-            written.register_forward_hook(hook),
-            own.classifier.register_forward_pre_hook(lambda _module, inputs: read.append(inputs[0])),
-        ]
-        own(pixels[None])
-        for handle in handles:
-            handle.remove()
-        return read[0][0].double(), seen[0]
-
-    measured = circuit.recovery(site)
-    for pair, value in zip(measured.pairs, measured.values, strict=True):
-        chosen = next(one for one in assay.chosen("outcome") if one.name == pair)
-        donor, write = summary(assay.success(chosen))
-        recipient, _ = summary(assay.failure(chosen))
-        patched, _ = summary(assay.failure(chosen), write)
-        D, d = donor - recipient, patched - recipient
-        assert value == pytest.approx(float(d @ D / (D @ D)), abs=1e-4)
+def patched_by_hand(module: PooledToy, replaced: dict[Site, Tensor]) -> Norms:
+    """The norms at the summary of a plain forward of the recipient with writes replaced."""
+    runs = (module.last(RECIPIENT, replaced), module.last(DONOR), module.last(RECIPIENT))
+    return norms_between(*(module.summary(last) for last in runs))
 
 
-def test_the_attribution_sums_to_the_logit(circuit: Circuit) -> None:
-    assert max(map(abs, circuit.attribution_gap().values)) < 1e-4
+def assert_same(found: Norms, expected: Norms) -> None:
+    # A norm of 12 coordinates of order 1 after 12 writes: float32 is off by about 1e-6.
+    assert projection(found) == pytest.approx(projection(expected), abs=2e-5)
+    assert found.d == pytest.approx(expected.d, rel=2e-5, abs=2e-5)
 
 
-def test_no_token_is_inert_and_the_claims_of_inert_tokens_do_not_apply(circuit: Circuit) -> None:
-    assert not circuit.facts.inert
-    assert circuit.recovery(mlp_out(2), readout="tokens").flags == ()
+# The pool ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", list(ASKED))
-def test_every_question_ends_in_numbers_or_a_sentence(circuit: Circuit, name: str) -> None:
-    ends_well(circuit, name)
+@given(weights=pools(), seed=st.integers(0, 2**16))
+def test_a_pool_is_the_weighted_sum_of_whole_streams_and_of_narrowed_ones(weights: Tensor, seed: int) -> None:
+    pool = Pool(weights)
+    resid = torch.randn(2, TOKENS, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    by_hand = (weights[None, :, None] * resid).sum(1)
+    assert torch.allclose(pool(resid), by_hand, rtol=0.0, atol=1e-12)
+    assert torch.equal(pool(pool.read(resid)), pool(resid))
+    assert sorted([*range(TOKENS)[pool.rows], *pool.others]) == list(range(TOKENS))
+    assert (weights[pool.others] == 0).all()
 
 
-@given(
-    weights=st.lists(st.floats(0.01, 1.0), min_size=1, max_size=12),
-    before=st.integers(0, 3),
-    after=st.integers(0, 3),
+@given(row=st.integers(0, TOKENS - 1))
+def test_a_pool_of_one_token_is_that_token_to_the_last_bit(row: int) -> None:
+    resid = torch.randn(2, TOKENS, 3, generator=torch.Generator().manual_seed(row))
+    pool = Pool.of_token(row, TOKENS)
+    assert torch.equal(pool(resid), resid[:, row])
+    assert pool.rows == slice(row, row + 1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "why"),
+    [
+        ([0.5, 0.0, 0.5], "have a gap"),
+        ([0.5, 0.6], "sum to 1.1"),
+        ([1.5, -0.5], "run from -0.5 to 1.5"),
+        ([[1.0]], r"these are \[1, 1\]"),
+    ],
 )
-def test_a_pool_is_the_weighted_mean_of_what_it_reads(weights: list[float], before: int, after: int) -> None:
-    total = math.fsum(weights)
-    shares = [*[0.0] * before, *(one / total for one in weights), *[0.0] * after]
-    pool = Pool(torch.tensor(shares, dtype=torch.float64))
-    generator = torch.Generator().manual_seed(0)
-    stream = torch.randn(2, pool.n_tokens, 5, generator=generator, dtype=torch.float64)
-    expected = torch.einsum("t,btd->bd", pool.weights, stream)
-    assert torch.allclose(pool(stream), expected)
-    assert torch.allclose(pool(pool.read(stream)), expected), "narrowed to the tokens that are read"
-    assert pool.n_read == len(weights)
-    assert pool.others == [*range(before), *range(before + len(weights), pool.n_tokens)]
+def test_weights_that_are_no_mean_of_neighbours_are_refused(weights: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Pool(torch.tensor(weights, dtype=torch.float64))
 
 
-def test_the_grid_is_not_square(circuit: Circuit) -> None:
-    assert circuit._assay.model().token_grid == GRID == (4, 2, 4)
-    assert circuit._assay.model().d_model == D_MODEL
+def test_a_model_whose_patches_are_not_its_grid_is_refused() -> None:
+    with pytest.raises(ValueError, match="grid has 4 x 2 x 4 tubelets, and 31 of its tokens are patches"):
+        replace(MODEL, patch_rows=slice(1, None))
+
+
+# Against plain forwards -------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=5)
+@given(weights=st.one_of(st.just(Pool.mean(TOKENS).weights), pools()), seed=st.integers(0, 99))
+def test_every_site_is_what_its_name_says(weights: Tensor, seed: int) -> None:
+    report = check_identities(pooled_toy(PooledToy(seed, weights)), DONOR, RECIPIENT)
+    assert report.failures == ()
+    assert len(report.sites) == 1 + 4 * LAYERS
+
+
+def test_a_table_that_names_another_pool_is_found() -> None:
+    other = pooled_toy(PooledToy(0, Pool.of_token(0, TOKENS).weights))
+    wrong = replace(other, reference=MODEL.reference)
+    assert "the loop's logits are not" in check_identities(wrong, DONOR, RECIPIENT).failures[0]
+
+
+@settings(deadline=None, max_examples=5)
+@given(weights=st.one_of(st.just(Pool.mean(TOKENS).weights), pools()))
+def test_patches_of_writes_and_heads_are_forwards_by_hand(weights: Tensor) -> None:
+    module = PooledToy(3, weights)
+    model = pooled_toy(module)
+    theirs, own = module.streams(DONOR), module.streams(RECIPIENT)
+    for tokens in (True, False):
+        found = sweep(model, DONOR, RECIPIENT, tokens=tokens)
+        for write in model.writes:
+            expected = patched_by_hand(module, {write.site: theirs[write.site]})
+            assert_same(found[write.site]["summary"], expected)
+    heads = [(layer, head) for layer in (0, 3, 5) for head in range(HEADS)]
+    for (layer, head), norms in sweep_heads(model, DONOR, RECIPIENT, heads).items():
+        before = resid_post(layer - 1) if layer else resid_pre(0)
+        attention = module.blocks[layer].attention
+        change = (attention.by_head(theirs[before]) - attention.by_head(own[before]))[:, head]
+        assert_same(norms, patched_by_hand(module, {attn_out(layer): own[attn_out(layer)] + change}))
+
+
+@settings(deadline=None, max_examples=10)
+@given(weights=st.one_of(st.just(Pool.mean(TOKENS).weights), pools()), label=st.integers(0, 4))
+def test_shares_of_a_logit_sum_to_it(weights: Tensor, label: int) -> None:
+    module = PooledToy(4, weights)
+    found = attribute(pooled_toy(module), DONOR, label)
+    said = float(module(DONOR[None])[0, label])
+    assert found.logit == pytest.approx(said, abs=1e-5)
+    assert found.total == pytest.approx(said, abs=1e-5 * found.size)
+    assert float(found.sources.sum()) == pytest.approx(float(found.heads.sum()), abs=1e-10)
+    streams = module.streams(DONOR)
+    for layer, block in enumerate(module.blocks):
+        before = streams[resid_post(layer - 1) if layer else resid_pre(0)]
+        mean = (weights[None, :, None] * block.attention.pattern(before)[0].double()).sum(1)
+        assert torch.allclose(found.attention[layer], mean, atol=1e-6)
+        without = streams[resid_post(LAYERS - 1)] - streams[mlp_out(layer)]
+        lost = said - float(module.classifier(module.summary(without))[0, label])
+        assert float(found.unfrozen[layer, 1]) == pytest.approx(lost, abs=1e-5)
+
+
+def test_the_share_of_a_write_is_the_pool_of_its_tokens_over_their_scales() -> None:
+    """``sum_t w_t / s_t (write_t - mean write_t) * gain . row``, with s_t the last stream's own scale."""
+    found, streams = attribute(MODEL, DONOR, 2), TOY.streams(DONOR)
+    last = streams[resid_post(LAYERS - 1)][0].double()
+    scales = (last.var(-1, unbiased=False) + TOY.norm.eps).sqrt()[:, None]
+    for layer in range(LAYERS):
+        for at, site in enumerate((attn_out(layer), mlp_out(layer))):
+            write = streams[site][0].double()
+            normed = (write - write.mean(-1, keepdim=True)) / scales * TOY.norm.weight.double()
+            share = float(normed.mean(0) @ TOY.classifier.weight[2].double())
+            assert float(found.writes[layer, at]) == pytest.approx(share, abs=1e-5)
+
+
+def test_maps_have_every_token_and_no_other() -> None:
+    found = attribute(MODEL, DONOR)
+    looked = describe(found, GRID, layers=[2], heads=[(2, 1)])
+    assert torch.tensor(looked["maps"]["2.1"]).shape == GRID
+    assert float(torch.tensor(looked["maps"]["2.1"]).sum()) == pytest.approx(1.0, abs=1e-5)
+    ordered = orders(MODEL, DONOR, 0)
+    assert all(sorted(order) == list(range(TOKENS)) for order in ordered.values())
+    assert ordered["top"][0] == int(found.sources.argmax())
+    assert tubelets(MODEL, [9]).nonzero().tolist() == [[2, 0, 1], [3, 0, 1]]
+
+
+def test_the_trace_is_of_the_mean_token() -> None:
+    found, streams = delta_trace(MODEL, DONOR, RECIPIENT), [TOY.streams(one) for one in (DONOR, RECIPIENT)]
+    for layer, block in enumerate(found.blocks):
+        means = [one[resid_post(layer)][0].double().mean(0) for one in streams]
+        assert block.cls_delta == pytest.approx(float((means[0] - means[1]).norm()), rel=1e-5)
+        assert block.cls_positive == pytest.approx(float(means[0].norm()), rel=1e-5)
+    assert found.embed.cls_delta > 0.0, "the tokens that are read have read pixels from the start"
+    last = torch.tensor(pooled_streams(MODEL, DONOR)[-1])
+    assert torch.allclose(last, streams[0][resid_post(LAYERS - 1)][0].mean(0), atol=1e-5)
+
+
+@settings(deadline=None, max_examples=5)
+@given(weights=st.one_of(st.just(Pool.mean(TOKENS).weights), pools()))
+def test_what_is_known_beforehand_holds(weights: Tensor) -> None:
+    model = pooled_toy(PooledToy(5, weights))
+    assert calibration.null_patch(model, RECIPIENT) == 0.0
+    identity = calibration.identity_patch(model, DONOR, RECIPIENT).norms["summary"]
+    assert projection(identity) == pytest.approx(1.0)
+    at_pool = calibration.attention_at_pool(model, DONOR, RECIPIENT)
+    assert projection(at_pool) == pytest.approx(1.0, abs=1e-5)
+    assert calibration.direct_shares(model, DONOR, RECIPIENT).total == pytest.approx(1.0, abs=1e-5)
+    if model.pool.others:
+        assert calibration.final_patch_tokens(model, RECIPIENT) == 0.0
+    else:
+        with pytest.raises(NotApplicable, match="reads every token"):
+            calibration.final_patch_tokens(model, RECIPIENT)
+
+
+def test_an_ablation_is_a_forward_without_the_write() -> None:
+    found, streams = ablate_each(MODEL, DONOR, zero(MODEL)), TOY.streams(DONOR)
+    label = found["label"]
+
+    def margin(logits: Tensor) -> float:
+        others = [i for i in range(len(logits)) if i != label]
+        return float(logits[label] - logits[others].max())
+
+    shares = attribute(MODEL, DONOR)
+    rows = {other: attribute(MODEL, DONOR, other).writes for other in range(len(MODEL.labels))}
+    logits = TOY(DONOR[None])[0].double()
+    assert found["margin"] == pytest.approx(margin(logits), abs=1e-5)
+    for layer in range(LAYERS):
+        for at, site in enumerate((attn_out(layer), mlp_out(layer))):
+            last = TOY.last(DONOR, {site: torch.zeros_like(streams[site])})
+            total = TOY.classifier(TOY.summary(last))[0]
+            assert found["ablated"][site.key]["margin"] == pytest.approx(margin(total), abs=1e-4)
+            direct = logits - torch.stack([rows[other][layer, at] for other in rows])
+            assert found["ablated"][site.key]["direct"] == pytest.approx(margin(direct), abs=1e-4)
+    assert shares.label == label
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_joint_patches_are_forwards_by_hand(first: int) -> None:
+    theirs, layers = TOY.streams(DONOR), range(first, 5)
+    attention = {attn_out(layer): theirs[attn_out(layer)] for layer in layers}
+    mlps = {mlp_out(layer): theirs[mlp_out(layer)] for layer in layers}
+    found = labour(MODEL, DONOR, RECIPIENT, first, 4, routes=["attention", "MLPs", "both"])
+    for route, replaced in {"attention": attention, "MLPs": mlps, "both": attention | mlps}.items():
+        assert_same(found.routes[route], patched_by_hand(TOY, replaced))
+
+
+def test_what_the_tokens_begin_with_is_a_factor_and_all_factors_are_the_donors_run() -> None:
+    found = labour(MODEL, DONOR, RECIPIENT, 0, 5, routes=["both"]).run
+    assert found is not None
+    assert found.together == pytest.approx(1.0, abs=1e-4)
+    # The embedding alone, while every attention writes what it wrote in the recipient's run.
+    theirs, own = TOY.streams(DONOR), TOY.streams(RECIPIENT)
+    resid = theirs[resid_pre(0)]
+    for layer, block in enumerate(TOY.blocks):
+        resid = resid + own[attn_out(layer)]
+        resid = resid + block.mlp(resid)
+    ends = [TOY.summary(one[resid_post(LAYERS - 1)]) for one in (theirs, own)]
+    assert found.alone[0] == pytest.approx(projection(norms_between(TOY.summary(resid), *ends)), abs=1e-4)
+
+
+def test_where_every_token_is_read_nothing_is_gathered_from_others() -> None:
+    with pytest.raises(NotApplicable, match="pooled reads every token, so there is no other token"):
+        labour(MODEL, DONOR, RECIPIENT, 0, 5, routes=["gathered"])
+    half = pooled_toy(PooledToy(0, Pool.mean(TOKENS, slice(8, 24)).weights))
+    found = labour(half, DONOR, RECIPIENT, 0, 5).routes
+    assert all(math.isfinite(projection(norms)) for norms in found.values())
+    assert found["gathered"].d > 0.0

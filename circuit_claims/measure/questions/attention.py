@@ -93,7 +93,7 @@ class AttentionQuestions(AttributionQuestions):
                 "attribution": NAMES[by],
                 "tokens": HIGH_NORM,
             },
-            flags=(INERT_MAP,) if by == "token_map" else (),
+            flags=(INERT_MAP,) if by == "token_map" and self.facts.inert else (),
         )
 
     @absent_control_is_undefined

@@ -188,7 +188,7 @@ class AttributionQuestions(Questions):
             "outcome",
             gap,
             {"attribution": NAMES["token_map"]},
-            flags=(INERT_MAP,),
+            flags=(INERT_MAP,) if self.facts.inert else (),
         )
 
     def _of_map(
@@ -214,7 +214,7 @@ class AttributionQuestions(Questions):
                 "attribution": NAMES[by],
                 "clip": "success" if control == SUFFICIENCY else f"success, {control}",
             },
-            flags=(INERT_MAP,) if by == "token_map" else (),
+            flags=(INERT_MAP,) if by == "token_map" and self.facts.inert else (),
         )
 
     def _masks(self, control: str) -> Callable[[Pair], Map]:
