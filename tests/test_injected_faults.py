@@ -144,7 +144,7 @@ FAULTS = {
         named=f"{DONOR} {HEAD}",
     ),
     "the third video is a success": fault(
-        "measure/controls.py", ("source=assay.failure(other)", "source=assay.success(other)"), named=THIRD
+        "measure/controls.py", ("source=assay.failure(donor)", "source=assay.success(donor)"), named=THIRD
     ),
     "the third video is read and not taken": fault(
         "measure/patching.py", ("theirs.out if other is None else other.out", "theirs.out"), named=THIRD

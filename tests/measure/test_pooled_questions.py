@@ -75,8 +75,8 @@ ASKED: dict[str, list[dict[str, Any]]] = {
     "known_answers.colours": [{}],
 }
 """A measurement's parameters, by `module.name`."""
-MAY_LACK = ("lift", "lift_kept", "mask", "final patch tokens")
-"""What is None where it is undefined: nothing is tracked here, and no token is inert."""
+MAY_LACK = ("lift", "lift_kept", "mask", "final patch tokens", "closure", "closure_max", "loop")
+"""What is None where it is undefined: nothing is tracked, no token is inert, and a stream adds nothing."""
 
 
 @pytest.fixture(scope="module")

@@ -86,20 +86,21 @@ class Dying(type(Path())):
 
 def die_in_write(nth: int) -> None:
     """Die half way through the nth entry that is written from now on."""
+    from circuit_claims import files
     from circuit_claims.measure import store
 
-    whole = store._write_atomically
+    whole = store.write_whole
     seen = 0
 
     def half(path: Path, text: str) -> None:
         nonlocal seen
         if seen == nth:
-            store.Path = Dying  # what is written lies there, and does not get its name
+            files.Path = Dying  # what is written lies there, and does not get its name
             text = text[: len(text) // 2]
         seen += 1
         whole(path, text)
 
-    store._write_atomically = half
+    store.write_whole = half
 
 
 if __name__ == "__main__":
