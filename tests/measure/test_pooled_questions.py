@@ -75,8 +75,11 @@ ASKED: dict[str, list[dict[str, Any]]] = {
     "known_answers.colours": [{}],
 }
 """A measurement's parameters, by `module.name`."""
-MAY_LACK = ("lift", "lift_kept", "mask", "final patch tokens", "closure", "closure_max", "loop")
-"""What is None where it is undefined: nothing is tracked, no token is inert, and a stream adds nothing."""
+MAY_LACK = (
+    *("lift", "lift_kept", "mask", "final patch tokens"),
+    *("closure", "closure_max", "loop", "null_effect", "reads_back", "differs", "effect", "loop_effect"),
+)
+"""What is None where it is undefined: nothing is tracked, no token is inert, and not every site is a write."""
 
 
 @pytest.fixture(scope="module")
