@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from circuit_claims.clips.table import Table, nearest
 from circuit_claims.judge import expectation as make
 from circuit_claims.judge.bounds import BoundError, read
-from circuit_claims.measure.questions.registry import OTHER_PAIRS, OWN_PAIRS, Question, questions
+from circuit_claims.measure.questions.registry import LAYERS, OTHER_PAIRS, OWN_PAIRS, Question, questions
 
 if TYPE_CHECKING:
     from circuit_claims.judge.expectation import Expectation
@@ -39,7 +39,8 @@ class Asked:
     over: str | None
     values: tuple[Any, ...]
     expectation: Expectation
-    controls: tuple[str, ...]
+    controls: tuple[str | Mapping[str, Any], ...]
+    """Names, or the arguments in which a control of one's own differs."""
     log: bool
     published: float | str | None
     rounding: float | str
@@ -49,9 +50,10 @@ class Asked:
         from circuit_claims.measure.errors import NotApplicable
         from circuit_claims.models.sites import parse_site
 
-        arguments = {name: _filled(value, part) for name, value in self.arguments.items()}
+        arguments = {name: _filled(value, part) for name, value in {**self.arguments, **changes}.items()}
         for name, value in arguments.items():
-            if isinstance(value, str) and (found := _DEPTH.search(value)):
+            by_depth = name in self.sites or name in LAYERS
+            if by_depth and isinstance(value, str) and (found := _DEPTH.search(value)):
                 layer = circuit.at(float(found[1]) / 100)
                 arguments[name] = layer
                 if name in self.sites:
@@ -64,14 +66,17 @@ class Asked:
                     f"the claim speaks of {arguments[name]}, and {circuit.name} has "
                     f"{circuit.facts.n_layers} layers"
                 )
-        measured = getattr(circuit, self.measure)(**{**arguments, **changes})
+        measured = getattr(circuit, self.measure)(**arguments)
         return measured.log() if self.log else measured
 
     def controlled(self, circuit: Any, part: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the controls."""
         found: dict[str, Any] = {}
         for control in self.controls:
-            if control == RANDOM:
+            if not isinstance(control, str):
+                name = ", ".join(f"{name} = {_filled(value, part)}" for name, value in control.items())
+                found[name] = self.sample(circuit, part, **control)
+            elif control == RANDOM:
                 found[control] = circuit.over_seeds(partial(self.sample, part=part))
             elif control in OTHER_PAIRS:
                 found[f"same outcome: {control}"] = self.sample(circuit, part, pairs=control)
@@ -109,8 +114,12 @@ def asked_by(table: Table) -> Asked:
             word, f"names {over}, which nothing uses; write {{{over}}} in `with`, or leave {word} out"
         )
     sites = tuple(name for name in arguments if question.parameters[name].kind == "site")
-    _check_words(table, question, arguments, [{over: value} for value in values] if over else [{}])
-    _check_sites(table, arguments, sites, over, values)
+    controls = _controls(table, question)
+    parts = [{over: value} for value in values] if over else [{}]
+    for given in (arguments, *(one for one in controls if not isinstance(one, str))):
+        word = "with" if given is arguments else "controls"
+        _check_words(table, word, question, given, parts)
+        _check_sites(table, word, [name for name in sites if name in given], given, parts)
     return Asked(
         table=table,
         measure=measure,
@@ -119,7 +128,7 @@ def asked_by(table: Table) -> Asked:
         over=over,
         values=values,
         expectation=_expectation(table),
-        controls=_controls(table, question.parameters),
+        controls=controls,
         log=table.flag("log"),
         published=_bound(table, "published") if "published" in table.values else None,
         rounding=_bound(table, "rounding") if "rounding" in table.values else 0.0,
@@ -153,7 +162,11 @@ def _filled(value: Any, part: Mapping[str, Any]) -> Any:
 
 
 def _check_words(
-    table: Table, question: Question, arguments: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
+    table: Table,
+    word: str,
+    question: Question,
+    arguments: Mapping[str, Any],
+    parts: Sequence[Mapping[str, Any]],
 ) -> None:
     """Refuse a word that the question does not know, in any part."""
     for name, written in arguments.items():
@@ -165,25 +178,24 @@ def _check_words(
             ):
                 fault = f"{name} is {value!r:.60}; {nearest(str(value), pairs)}"
             if fault:
-                raise table.error("with", fault)
+                raise table.error(word, fault)
 
 
 def _check_sites(
     table: Table,
+    word: str,
+    sites: Sequence[str],
     arguments: Mapping[str, Any],
-    sites: tuple[str, ...],
-    over: str | None,
-    values: tuple[Any, ...],
+    parts: Sequence[Mapping[str, Any]],
 ) -> None:
     from circuit_claims.models.sites import parse_site
 
     for name in sites:
-        for value in values or (None,):
+        for part in parts:
             try:
-                filled = str(_filled(arguments[name], {over: value} if over else {}))
-                parse_site(_DEPTH.sub("0", filled))
+                parse_site(_DEPTH.sub("0", str(_filled(arguments[name], part))))
             except ValueError as fault:
-                raise table.error("with", f"{fault}; write {name} = 'mlp_out 4'") from None
+                raise table.error(word, f"{fault}; write {name} = 'mlp_out 4'") from None
 
 
 def _expectation(table: Table) -> Expectation:
@@ -227,15 +239,21 @@ def _bound(table: Table, key: str) -> float | str:
     return written  # type: ignore[no-any-return]
 
 
-def _controls(table: Table, takes: Mapping[str, Any]) -> tuple[str, ...]:
+def _controls(table: Table, question: Question) -> tuple[str | Mapping[str, Any], ...]:
+    """Names of controls, and tables of the arguments in which a control of one's own differs."""
     named = table.values.get("controls", [])
     if not isinstance(named, list):
         raise table.error("controls", f"is {named!r:.60}; it has to be a list of names")
     possible = [RANDOM]
-    possible += OTHER_PAIRS if "pairs" in takes else ()
-    possible += OTHER_DONORS if "direction" in takes else ()
-    for name in named:
-        if name not in possible:
-            raise table.error("controls", f"{name!r:.60} is none of {table.text('measure')}; "
-                              f"{nearest(str(name), possible)}")  # fmt: skip
+    possible += OTHER_PAIRS if "pairs" in question.parameters else ()
+    possible += OTHER_DONORS if "direction" in question.parameters else ()
+    for control in named:
+        if isinstance(control, dict) and control:
+            for name in control:
+                if name not in question.parameters:
+                    near = nearest(name, question.parameters)
+                    raise table.error("controls", f"{question.name} takes no {name!r}; {near}")
+        elif control not in possible:
+            near = f"{nearest(str(control), possible)}; or change an argument, such as {{ layer = 2 }}"
+            raise table.error("controls", f"{control!r:.60} is none of {question.name}; {near}")
     return tuple(named)

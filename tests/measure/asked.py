@@ -15,6 +15,7 @@ TEXTS: dict[str, tuple[Any, ...]] = {
     "additivity": (1, 3),
     "calibration": ("null patch",),
     "colours": ("red",),
+    "recovery_in": (mlp_out(2), "rows 0 to 0, frames 50 % to 100 %"),
     "redundancy": ("mlp", [1, 3]),
     "self_repair": ("attn", [1, 3]),
     "spread": ([mlp_out(1), mlp_out(3)],),

@@ -53,6 +53,11 @@ ASKED: dict[str, list[dict[str, Any]]] = {
         {"clip": "success", "curve": False, "others": True},
         {"clip": "failure", "curve": False},
     ],
+    "places.patch": [
+        {**SOME, "site": "attn_out.2", "head": 1, "region": ""},
+        {"control": "noise write", "site": "resid_post.3", "head": None, "region": "frames 50 % to 100 %"},
+    ],
+    "places.painted": [{"region": "rows 0 to 0", "baseline": "clip mean"}],
     "separation.direction": [{}],
     "separation.ablation": [{"share": 0.1}],
     "probing.streams": [{**SOME, "layers": None}],
@@ -79,7 +84,7 @@ MAY_LACK = (
     *("lift", "lift_kept", "mask", "final patch tokens"),
     *("closure", "closure_max", "loop", "null_effect", "reads_back", "differs", "effect", "loop_effect"),
 )
-"""What is None where it is undefined: nothing is tracked, no token is inert, and not every site is a write."""
+"""What is None where it is undefined: nothing is tracked, no token is inert, not every site is a write."""
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +172,9 @@ QUESTIONS: dict[str, Callable[[Circuit], Sample]] = {
     "token map gap": lambda c: c.token_map_gap(),
     "lens step": lambda c: c.lens_step(3),
     "without top tokens": lambda c: c.without_region("top 0.1"),
+    "a write at some tokens": lambda c: c.recovery_in(mlp_out(2), "rows 0 to 0, frames 0 % to 50 %"),
+    "a head of a third video": lambda c: c.head_recovery(2, 1, direction="noise write"),
+    "without a row": lambda c: c.without_region("rows 1 to 1", of="outcome"),
     "without frames": lambda c: c.without_region("hotspot frames"),
     "label space": lambda c: c.outcome_in_label_space(),
     "margin": lambda c: c.outcome_in_margin(),

@@ -77,7 +77,25 @@ def test_any_head_can_be_asked(small: Circuit) -> None:
         (lambda c: c.head_recovery(-1, 0), "layer is -1; layers are counted from 0, the last is 5"),
         (lambda c: c.delta(0.4), "layer is 0.4; write a whole number, or circuit.at(0.4) for a depth"),
         (lambda c: c.at(1.5), "at(1.5): a depth lies from 0.0 up to 1.0; write at(2) for that layer"),
-        (lambda c: c.without_region("centre"), "region is 'centre' of the success clip; "),
+        (lambda c: c.without_region("centre"), "region is 'centre'; known are "),
+        (lambda c: c.without_region("row 0 to 1"), 'or write "rows 0 to 6, columns 2 to 9, frames 50 % to'),
+        (lambda c: c.without_region("rows 3"), "region has 'rows 3'; write"),
+        (lambda c: c.without_region("rows 0 to 1, rows 2 to 3"), "region names rows twice; write"),
+        (lambda c: c.without_region("rows 1 to 0"), "region has 'rows 1 to 0', which is empty or outside"),
+        (lambda c: c.recovery_in(mlp_out(2), "frames 50 % to 120 %"), "which is empty or outside"),
+        (lambda c: c.recovery_in(mlp_out(2), "frames 0.5 to 1"), "whole numbers or percentages"),
+        (
+            lambda c: c.recovery_in(mlp_out(2), "top 0.1"),
+            "region is 'top 0.1'; known are patch tokens, tokens",
+        ),
+        (
+            lambda c: c.recovery_in(mlp_out(2), "tokens read", head=1),
+            "mlp_out 2 has no heads; write attn_out(2)",
+        ),
+        (
+            lambda c: c.without_region("top 0.1", baseline="clip mean"),
+            "baseline is for rows, columns and frames",
+        ),
         (lambda c: c.together("attn", 1, 2), "route is 'attn'; did you mean"),
         (lambda c: c.calibration("readout"), "check is 'readout'; known are"),
         (lambda c: c.withstood(within=0.1, by="zeros"), "by is 'zeros'; did you mean \"zero\"?"),
@@ -99,6 +117,9 @@ def test_a_mistake_is_one_line_that_names_the_fix(
     [
         (lambda c: c.recovery(attn_out(9)), "the claim speaks of layer 9, and six has layers 0 to 5"),
         (lambda c: c.head_recovery(2, 7), "the claim speaks of head 7, and six has heads 0 to 2"),
+        (lambda c: c.recovery_in(mlp_out(2), "rows 0 to 9"), r"rows up to 9, and there are rows 0 to \d"),
+        (lambda c: c.without_region("frames 0 to 900"), "six: the claim speaks of frames up to 900"),
+        (lambda c: c.without_region("rows 1 % to 2 %"), r"none of the \d rows lies in 1% to 2%"),
         (lambda c: c.growth(1, 8), "the claim speaks of layer 8, and six has layers 0 to 5"),
     ],
 )
@@ -113,4 +134,8 @@ def test_the_registry_says_what_each_parameter_may_be() -> None:
         for parameter in one.parameters.values():
             assert parameter.may_be
     assert ASKED["recovery"].parameters["metric"].words == ("norm_ratio", "projection", "cosine", "distance")
-    assert [one.kind for one in ASKED["head_recovery"].parameters.values()] == ["layer", "head", "pairs"]
+    assert [one.kind for one in ASKED["head_recovery"].parameters.values()] == [
+        *("layer", "head", "word", "pairs")
+    ]
+    assert ASKED["recovery_in"].parameters["region"].kind == "region"
+    assert "rows 0 to 6" in ASKED["without_region"].parameters["region"].may_be

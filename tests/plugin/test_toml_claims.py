@@ -66,6 +66,22 @@ def test_every_comparison(on_models):
     on_models.run(*on_models.options()).assert_outcomes(passed=5)
 
 
+def test_a_region_and_controls_of_ones_own(on_models):
+    """A token region, held against another one, another layer and another head, without Python."""
+    part = 'measure = "recovery_in"\nwith = { site = "attn_out {layer}", region = "frames 50 % to 100 %" }\n'
+    part += 'below = "9900 %"\ncontrols = [{ region = "frames 0 % to 50 %" }, { site = "mlp_out {layer}" }]\n'
+    part += "each = { layer = [0, 1] }"
+    head = 'measure = "head_recovery"\nwith = { layer = 1, head = 0 }\nbelow = "9900 %"\n'
+    head += 'controls = [{ head = 1 }, "third video"]'
+    write(on_models, ("part", part), ("head", head))
+    on_models.run(*on_models.options())
+    first, second = on_models.entry("part")["measurements"]
+    assert [one["name"] for one in first["controls"]] == ["region = frames 0 % to 50 %", "site = mlp_out 0"]
+    assert second["controls"][1]["name"] == "site = mlp_out 1"
+    (measured,) = on_models.entry("head")["measurements"]
+    assert [one["name"] for one in measured["controls"]] == ["head = 1", "third video"]
+
+
 def test_a_part_that_the_model_has_not_is_not_applicable(on_models):
     write(on_models, ("deep", 'measure = "recovery"\nwith = { site = "mlp_out 7" }\nabove = 0'))
     result = on_models.run(*on_models.options())
@@ -219,6 +235,22 @@ def test_a_claim_of_any_part(on_models):
             'measure = "recovery"\nwith = { site = "mlp_out 4", direction = "failure -> success" }\n'
             "above = 1\ncontrols = ['other class']",
             "'other class' has no counterpart for failure -> success; leave it out",
+        ),
+        (
+            'measure = "recovery_in"\nwith = { site = "mlp_out 0", region = "row 0 to 1" }\nabove = 1',
+            'claim "x": with: region is \'row 0 to 1\'; known are patch tokens, tokens read; or write "rows',
+        ),
+        (
+            RECOVERY + "above = 1\ncontrols = [{ sites = 'mlp_out 1' }]",
+            "controls: recovery takes no 'sites'; did you mean \"site\"?",
+        ),
+        (
+            RECOVERY + "above = 1\ncontrols = [{ site = 'mlp 1' }]",
+            "controls: no kind of site is called 'mlp'; the kinds are",
+        ),
+        (
+            RECOVERY + "above = 1\ncontrols = [{ metric = 'cosines' }]",
+            "controls: metric is 'cosines'; did you mean \"cosine\"?",
         ),
         ("above = = 1", "line 7: is not TOML"),
     ],

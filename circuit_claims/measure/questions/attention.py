@@ -19,9 +19,11 @@ from circuit_claims.measure.questions.attribution import (
     defined,
 )
 from circuit_claims.measure.questions.base import PLACES, SUFFICIENCY, absent_control_is_undefined
+from circuit_claims.measure.questions.places import PlaceQuestions
 from circuit_claims.measure.questions.registry import words
 from circuit_claims.measure.recovery import Norms, projection
 from circuit_claims.measure.token_maps import lift
+from circuit_claims.models.sites import attn_out
 from circuit_claims.types import Sample
 
 ALL_SWEPT_FROM = 8
@@ -33,7 +35,7 @@ SHOWN = [(9, 8), (10, 8)]
 HIGH_NORM = "patch tokens, those of high norm set aside"
 
 
-class AttentionQuestions(AttributionQuestions):
+class AttentionQuestions(AttributionQuestions, PlaceQuestions):
     """What CLS attends to in the success clip, and what single heads carry of the outcome."""
 
     @absent_control_is_undefined
@@ -142,12 +144,17 @@ class AttentionQuestions(AttributionQuestions):
         )
 
     @absent_control_is_undefined
-    def head_recovery(self, layer: int, head: int, *, pairs: str = "outcome") -> Sample:
-        """Recovery (projection, at the summary) when one head's write is patched, success into failure.
+    def head_recovery(
+        self, layer: int, head: int, *, direction: str = SUFFICIENCY, pairs: str = "outcome"
+    ) -> Sample:
+        """Recovery (projection, at the summary) when one head's write is patched.
 
-        Any head can be asked. Those that the paper's claims ask share one sweep; of another all heads of its
-        layer are swept.
+        Any head can be asked, in any direction. Those that the paper's claims ask share one sweep; of another
+        all heads of its layer are swept. In another direction than success into failure, or with a control
+        of `controls.py` in the donor's place, each head is patched on its own.
         """
+        if direction != SUFFICIENCY:
+            return self._patched_at(attn_out(layer), "", head, "projection", "summary", direction, pairs)
         swept = self.swept_heads() if pairs == "outcome" else SHOWN
         if (layer, head) not in swept:
             swept = [(layer, other) for other in range(self.facts.n_heads)]

@@ -11,8 +11,10 @@ from circuit_claims.clips.pairs import Pair
 from circuit_claims.clips.sampling import SamplingError
 from circuit_claims.clips.table import nearest
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.grid import HOW, is_own_region
 from circuit_claims.measure.questions.ablation import MARGIN, band, change, margin_of
 from circuit_claims.measure.questions.held_out import HeldOutQuestions
+from circuit_claims.measure.questions.registry import words
 from circuit_claims.measure.recovery import UndefinedRecovery
 from circuit_claims.types import Sample
 
@@ -23,6 +25,13 @@ OTHERS = ("moved in time", "top, clip mean", "top, another frame")
 """Regions that are measured where they are asked for."""
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.6)
 """The points of the curve, as `measure/regions.py` measures them."""
+NAMED = (
+    *(f"{kind} {share:g}" for kind in ("top", "bottom", "random") for share in SHARES),
+    *("published map", "hotspot frames", "frames around it"),
+    *OTHERS,
+)
+"""Regions by name; a claim can also write rows, columns and frames."""
+BASELINES = ("zero", "clip mean", "another frame")
 JITTER = (-2, 2)
 """Source frames by which a window is moved to see what the window alone does to a margin."""
 READ = {"margin": MARGIN, "logit": "logit of the clip's own label, change relative to its margin"}
@@ -31,24 +40,36 @@ READ = {"margin": MARGIN, "logit": "logit of the clip's own label, change relati
 class RegionQuestions(HeldOutQuestions):
     """Parts of the clips, painted over; and what the window alone does."""
 
-    def without_region(self, region: str, *, clip: str = "success", of: str = "margin") -> Sample:
+    @words(region=NAMED, of=("margin", "logit", "outcome"), baseline=BASELINES)
+    def without_region(
+        self, region: str, *, clip: str = "success", of: str = "margin", baseline: str = "zero"
+    ) -> Sample:
         """How the margin (or, with `of`, the label's logit) changes when part of the input is painted over.
 
         Args:
-            region: `top 0.1`, `bottom 0.1`, `random 0.1` (share of the tokens, by what the label's logit
-                owes to them directly at CLS; of `SHARES`, in the failure clip 0.1 and 0.6 only, without
-                `bottom`);
-                `published map` (the top 10 % by the notebook's token map); and in the success clip
-                `moved in time` (the top 10 % of the tokens, some tubelets later), `top, clip mean`,
-                `top, another frame` (other baselines than 0), `hotspot frames`, `frames around it`.
+            region: rows and columns of the token grid and frames that the model reads, such as
+                ``"rows 0 to 6, columns 2 to 9, frames 50 % to 100 %"``; or a name: `top 0.1`, `bottom 0.1`,
+                `random 0.1` (share of the tokens, by what the label's logit owes to them directly; of
+                `SHARES`, in the failure clip 0.1 and 0.6 only, without `bottom`); `published map` (the top
+                10 % by the notebook's token map); and in the success clip `moved in time` (the top 10 % of
+                the tokens, some tubelets later), `top, clip mean`, `top, another frame` (other baselines
+                than 0), `hotspot frames`, `frames around it`.
             clip: `success` or `failure`.
             of: `margin` or `logit`; or `outcome`, what is then left of the two clips' difference along the
                 held-out direction of the outcome, the same part of both clips painted over (the success
-                clip's `top 0.1`, `hotspot frames` and `frames around it` only).
+                clip's `top 0.1`, `hotspot frames` and `frames around it`, and rows, columns and frames).
+            baseline: what stands in the place of rows, columns and frames: `zero` in model space,
+                the `clip mean`, or the same place in `another frame`.
 
         Returns:
             A fraction of the clean margin (or of the outcome) for each pair: -1 loses all of it.
         """
+        if is_own_region(region):
+            return self._without_own(region, clip, of, baseline)
+        if baseline != "zero":
+            raise MeasurementError(
+                f"baseline is for rows, columns and frames, and region is {region!r:.60}; {HOW}"
+            )
         if of == "outcome":
             return self._outcome_without(region)
         measured = self._assay.measured("regions.regions", "outcome", _regions_of(clip, region))
@@ -68,10 +89,27 @@ class RegionQuestions(HeldOutQuestions):
         )
         return replace(sample, figure=None if region in OTHERS else self._curve(measured, clip))
 
+    def _without_own(self, region: str, clip: str, of: str, baseline: str) -> Sample:
+        """The same of rows, columns and frames, measured where they are asked for."""
+        params = {"region": region, "baseline": baseline}
+        found = self._assay.measured("places.painted", "outcome", params)
+        if of == "outcome":
+            return self._outcome_left(region, found)
+        return self._sample(
+            f"change of the {clip} clip's {of} without {region}",
+            "fraction",
+            "outcome",
+            lambda pair: change(found[pair.name][clip], region, of),
+            {"ablated": f"{region}, {clip} clip", "by": baseline, "readout": READ[of]},
+        )
+
     def _outcome_without(self, region: str) -> Sample:
         found = self._assay.measured("regions.regions", "outcome", _regions_of("success"))
         if any(region not in one["left"] for one in found.values()):
             raise NotApplicable(f"{region!r} is not painted over in both clips, so the outcome is not read")
+        return self._outcome_left(region, found)
+
+    def _outcome_left(self, region: str, found: Mapping[str, Any]) -> Sample:
         apart = {name: one["apart"] for name, one in found.items()}
         lost = {
             name: [whole - left for whole, left in zip(one["apart"], one["left"][region], strict=True)]

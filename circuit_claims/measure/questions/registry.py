@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from circuit_claims.clips.table import nearest
 from circuit_claims.measure.controls import CONTROLS
 from circuit_claims.measure.errors import MeasurementError, NotApplicable
+from circuit_claims.measure.grid import HOW, is_own_region, parse_region
 from circuit_claims.measure.recovery import METRICS
 from circuit_claims.models.sites import Site
 
@@ -41,7 +42,7 @@ class Parameter:
 
     name: str
     kind: str
-    """`site`, `sites`, `layer`, `layers`, `head`, `pairs`, `word`, `text`, `number` or `flag`."""
+    """`site`, `sites`, `layer`, `layers`, `head`, `region`, `pairs`, `word`, `text`, `number` or `flag`."""
     words: tuple[str, ...] = ()
     default: Any = None
     required: bool = False
@@ -50,6 +51,7 @@ class Parameter:
     def may_be(self) -> str:
         """What it may be, for a person."""
         said = {
+            "region": ", ".join(("rows 0 to 6, columns 2 to 9, frames 50 % to 100 %", *self.words)),
             "site": "a site, such as mlp_out 4",
             "sites": "several sites",
             "layer": "a layer",
@@ -60,7 +62,7 @@ class Parameter:
             "number": "a number",
             "text": "a text",
         }
-        return ", ".join(self.words) if self.words else said[self.kind]
+        return ", ".join(self.words) if self.words and self.kind != "region" else said[self.kind]
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,20 @@ class Question:
         words = self.parameters[name].words
         if not words or value in words:
             return ""
+        if self.parameters[name].kind == "region":
+            return _region_fault(value, words)
         return f"{name} is {value!r:.60}; {nearest(str(value), words)}"
+
+
+def _region_fault(value: Any, words: Iterable[str]) -> str:
+    """What is wrong with a region that is none of the names; empty where nothing is."""
+    if not is_own_region(value):
+        return f"region is {value!r:.60}; {nearest(str(value), words)}; or {HOW}"
+    try:
+        parse_region(value)
+    except ValueError as fault:
+        return str(fault)
+    return ""
 
 
 def words(**known: Iterable[str]) -> Callable[[Asked], Asked]:
@@ -126,7 +141,9 @@ def _parameter(one: inspect.Parameter, words: tuple[str, ...]) -> Parameter:
         words = known[one.name]
     elif one.name == "of" and one.default in STREAMS:
         words = STREAMS
-    if words:
+    if one.name == "region":
+        kind = "region"
+    elif words:
         kind = "word"
     elif one.name == "pairs":
         kind = "pairs"
