@@ -100,10 +100,10 @@ def test_every_command_prints_what_its_page_says(page: Path, folder: Path) -> No
 
 @pytest.mark.slow
 def test_the_claims_of_the_pages_are_judged(folder: Path) -> None:
-    """The page's claim in Python, its TOML twin, the one that is screened, and the notebook's cell."""
+    """The claim in Python, its TOML twin, the one that is screened, places, and the cell of a notebook."""
     page = DOCS / "how-to" / "claims.md"
-    python, screened, cell = blocks(page, "python")
-    (toml,) = blocks(page, "toml")
+    python, screened, places, cell = blocks(page, "python")
+    toml, place = blocks(page, "toml")
     assert run("circuit-claims init mine --example", folder).returncode == 0
     mine = folder / "mine"
     (mine / "test_claims.py").write_text(python)
@@ -125,6 +125,23 @@ def test_the_claims_of_the_pages_are_judged(folder: Path) -> None:
     assert run("pytest test_heads.py", mine).returncode == 11, "one pair decides nothing"
     (entry,) = json.loads((mine / "reports" / "latest.json").read_text())["claims"]
     assert "first order is off by" in entry["measurements"][0]["experiment"]["screen"]
+    (mine / "test_heads.py").unlink()
+    (mine / "same.claims.toml").write_text(place)
+    (mine / "test_places.py").write_text(
+        "from circuit_claims import anything, attn_out, claim\n"
+        + "".join(
+            f"@claim('place-{at}', 'A place.', source='the page', kind='reproduces')\n"
+            f"def test_{at}(circuit, judge):\n    judge({asked}, anything())\n"
+            for at, asked in enumerate(places.splitlines())
+        )
+    )
+    run("pytest test_places.py same.claims.toml", mine)
+    entries = json.loads((mine / "reports" / "latest.json").read_text())["claims"]
+    assert [entry["verdict"] for entry in entries if entry["claim"] == "layer-4-looks-late"] == [
+        "inconclusive"
+    ]
+    assert not [entry["sentence"] for entry in entries if entry["verdict"] == "error"]
+    assert len(entries) == 4
 
 
 @pytest.mark.slow
