@@ -38,8 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "circuit_claim(claim): the claim that a test judges (set by @claim)")
     from circuit_claims.run.modes import open_session
     from circuit_claims.run.options import Options
+    from circuit_claims.run.root import require_own_root
     from circuit_claims.run.toml_claims import TomlClaims
 
+    require_own_root(config)
     session = open_session(Options.of(config), worker=hasattr(config, "workerinput"))
     config.stash[SESSION] = session
     config.pluginmanager.register(TomlClaims(session), "circuit_claims_toml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 from dataclasses import dataclass, fields
@@ -162,6 +163,8 @@ class Options:
     cache: Path | None
     progress: str
     root: Path
+    invoked: Path
+    """Where the user stands."""
     words: tuple[str, ...]
     """The options as typed, for the command that runs one claim again."""
 
@@ -197,6 +200,7 @@ class Options:
             else config.rootpath / ".circuit-cache",
             progress=value("circuit_progress"),
             root=config.rootpath,
+            invoked=invoked,
             words=tuple(_circuit_words(words)),
         )
 
@@ -227,8 +231,10 @@ class Options:
         return kept
 
     def rerun(self, planned: Planned) -> str:
-        """The command that judges one item again, alone."""
-        return shlex.join(["pytest", planned.nodeid, *self.words])
+        """The command that judges one item again, alone, from where the user stands."""
+        file, _, test = planned.nodeid.partition("::")
+        node = os.path.relpath(self.root / file, self.invoked)
+        return shlex.join(["pytest", f"{node}::{test}", *self.words])
 
 
 def _plan(config: pytest.Config) -> bool:

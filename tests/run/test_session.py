@@ -44,6 +44,7 @@ def options(tmp_path: Path) -> Options:
         cache=None,
         progress="off",
         root=tmp_path,
+        invoked=tmp_path,
         words=("--circuit-seed=3",),
     )
 
