@@ -42,8 +42,9 @@ browser: $(STAMP) ## a Chromium for the tests of reports, where there is none (D
 test-slow: $(STAMP) ## the slow tests (under 30 minutes)
 	$(BIN)/python -m pytest -m slow -n 2 --dist worksteal $(ARGS)
 
-docs: $(STAMP) ## build the pages into build/site, strictly
+docs: $(STAMP) ## build the pages into build/site, strictly, with the page of `make sample` where there is one
 	$(BIN)/python -m mkdocs build --strict
+	@for page in reports/sample/latest.html; do [ ! -f $$page ] || cp $$page build/site/sample.html; done
 
 pictures: $(STAMP) ## draw the pictures of the pages on verdicts, metrics and controls again
 	$(BIN)/python docs/pictures/draw.py
@@ -116,7 +117,7 @@ sample: $(STAMP) ## judge three models and write reports/sample/ and its picture
 	rm -f reports/sample/.journal.jsonl
 	$(BIN)/python tests/report/picture.py reports/sample/latest.html reports/sample/first-screen.png
 
-sample-again: $(STAMP) ## render reports/sample/ again from its JSON
+sample-again: $(STAMP) ## render reports/sample/ again from the JSON that `make sample` left there
 	$(BIN)/circuit-claims report reports/sample/latest.json
 	$(BIN)/python tests/report/picture.py reports/sample/latest.html reports/sample/first-screen.png
 

@@ -42,7 +42,7 @@ def test_questions_are_named_with_their_parameters(capsys):
         *questions(Circuit),
     }
     (line,) = [line for line in out.splitlines() if line.startswith("head_recovery ")]
-    assert "layer, head, pairs" in line
+    assert "layer, head, direction, pairs" in line
 
 
 def test_claims_are_named_with_scope_statement_and_source():

@@ -36,19 +36,19 @@ MARKERS = ("o", "s", "^", "v", "P", "X", "<", ">")
 # What a notebook asks for -------------------------------------------------------------------------------
 
 
-def recovery_by_layer(report: Mapping[str, Any], model: str, metric: str = "norm_ratio") -> "Figure":
+def recovery_by_layer(report: Mapping[str, Any], model: str, metric: str | None = None) -> "Figure":
     """Recovery of each single patch by layer, beside the paper's tables.
+
+    Without a metric it is the first of `METRICS` that the claims ask for in several layers.
 
     Raises:
         ValueError: no claim of the report asks for recoveries on this model.
     """
-    return draw(
-        _there(
-            derived.recovery_by_layer(report, model, metric),
-            f"recoveries by {metric.replace('_', ' ')}",
-            model,
-        )
+    drawn = (
+        derived.recovery_by_layer(report, model, one) for one in ([metric] if metric else derived.METRICS)
     )
+    what = f"recoveries by {metric.replace('_', ' ')}" if metric else "recoveries in several layers"
+    return draw(_there(next((figure for figure in drawn if figure), None), what, model))
 
 
 def metrics(report: Mapping[str, Any], model: str) -> "Figure":
@@ -249,13 +249,8 @@ def _intervals(entry: wording.Entry) -> "Figure":
     axes.grid(visible=False)
     for at, some in enumerate(measured):
         y = rows - 1 - at
-        said = some["asserted"]
-        if said and not (said["low"] is None and said["high"] is None):
-            ends = [some["value"], some["published"], *(some["ci"] or []), *some["by_pair"].values()]
-            there = [value for value in [*ends, said["low"], said["high"]] if value is not None]
-            low = min(there) if said["low"] is None else said["low"]
-            high = max(there) if said["high"] is None else said["high"]
-            axes.barh(y, high - low, left=low, height=0.9, color=CLAIM[2], alpha=0.15, lw=0)
+        edges = _edges(some["asserted"])
+        axes.scatter([edge for edge in edges if edge is not None], [y] * (2 - edges.count(None)), alpha=0.0)
         pairs = list(some["by_pair"].values())
         axes.scatter(
             pairs,
@@ -275,6 +270,13 @@ def _intervals(entry: wording.Entry) -> "Figure":
             axes.scatter(
                 [some["published"]], [y], s=34, marker="D", facecolors="none", edgecolors=PUBLISHED[0]
             )
+    left, right = axes.get_xlim()
+    for at, some in enumerate(measured):
+        low, high = _edges(some["asserted"])
+        if low is not None or high is not None:  # an open side reaches to the edge of the plot
+            low, high = left if low is None else low, right if high is None else high
+            axes.barh(rows - 1 - at, high - low, left=low, height=0.9, color=CLAIM[2], alpha=0.15, lw=0)
+    axes.set_xlim(left, right)
     axes.set_yticks(
         range(rows), [some["part"].replace("=", " ") or "" for some in reversed(measured)] or [""]
     )
@@ -287,6 +289,11 @@ def _intervals(entry: wording.Entry) -> "Figure":
     unit = measured[0]["unit"] if measured else ""
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: wording.number(value, unit)))
     return made
+
+
+def _edges(asserted: Mapping[str, Any] | None) -> tuple[float | None, float | None]:
+    """The ends of the asserted range, None where it is open."""
+    return (asserted["low"], asserted["high"]) if asserted else (None, None)
 
 
 # Into a page --------------------------------------------------------------------------------------------

@@ -39,9 +39,10 @@ def lead(report: Mapping[str, Any]) -> str:
     pairs = f" on {counted(n, 'pair')} of video clips (a success and a failure of one action)" if n else ""
     paper = report["run"].get("paper")
     where = f" ({paper['identifier']})" if paper and paper.get("identifier") else ""
-    whose = f"the paper{where}" if paper else "a paper"
+    whose = f" of the paper{where}" if paper else ""
     made = counted(len({entry["key"] for entry in claims}), "claim")
-    told = [f"{made} of {whose}, each made into a test and judged{pairs}, with 95 % intervals."]
+    each = ", each made into a test and" if paper else ","
+    told = [f"{made}{whose}{each} judged{pairs}, with 95 % intervals."]
     names = [model for model in report["models"] if plain.about(model)]
     if len(report["models"]) == 1 and names:
         told.append(f"The model {names[0]['name']} is {plain.about(names[0])}.")
@@ -52,9 +53,9 @@ def lead(report: Mapping[str, Any]) -> str:
 def glances(report: Mapping[str, Any], by_group: Mapping[str, Claims]) -> list[Glance]:
     """A table for each kind of claim; the paper's main findings stand first."""
     found = []
-    for group in plain.GROUPS:
+    for group in plain.groups(report):
         claims = by_group[group.name]
-        if group is plain.CHECKS or not claims:
+        if group.name == plain.CHECKS.name or not claims:
             continue
         main = [claim for key in headline(report) for claim in claims if claim["key"] == key]
         if main:

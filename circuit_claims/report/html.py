@@ -75,7 +75,7 @@ def _filled(
         **_page(cleaned(report), frames),
         drawn=_drawn(frames, kept),
         **more,
-        groups=plain.GROUPS,
+        groups=plain.groups(report),
         move_headings=HEADINGS,
         moves_told=sentence,
         verdicts=plain.VERDICTS,
@@ -119,12 +119,12 @@ def _page(report: Mapping[str, Any], frames: Mapping[str, Frames]) -> dict[str, 
     ]
     by_group = {
         group.name: _by_claim(
-            [entry for entry in claims if plain.group_of(entry) is group],
+            [entry for entry in claims if plain.group_of(entry).name == group.name],
             anchors,
             drawings,
             report["run"]["options"],
         )
-        for group in plain.GROUPS
+        for group in plain.groups(report)
     }
     return {
         "run": report["run"],

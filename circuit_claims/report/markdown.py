@@ -71,9 +71,14 @@ def _head(report: Mapping[str, Any]) -> str:
 def _glance(report: Mapping[str, Any]) -> Iterator[str]:
     """A table for each kind of claim, claims by models; the paper's main findings stand first."""
     main = headline(report)
-    for group in plain.GROUPS:
-        mine = [entry for entry in report["claims"] if plain.group_of(entry) is group]
-        first = [entry for key in main for entry in mine if entry["key"] == key and group is plain.FINDINGS]
+    for group in plain.groups(report):
+        mine = [entry for entry in report["claims"] if plain.group_of(entry).name == group.name]
+        first = [
+            entry
+            for key in main
+            for entry in mine
+            if entry["key"] == key and group.name == plain.FINDINGS.name
+        ]
         rest = [entry for entry in mine if entry not in first]
         if first:
             yield _table(group, "The main findings", first)

@@ -55,8 +55,8 @@ class Report:
 
         return render(self.plain, frames)
 
-    def recovery_by_layer(self, model: str | None = None, metric: str = "norm_ratio") -> "Figure":
-        """Recovery by layer beside the paper's tables; of the first model where none is named."""
+    def recovery_by_layer(self, model: str | None = None, metric: str | None = None) -> "Figure":
+        """Recovery by layer beside the paper's tables, of the first model and by the claims' metric."""
         from circuit_claims.report import figures
 
         return figures.recovery_by_layer(self.plain, self._model(model), metric)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from circuit_claims.judge.counted import counted
@@ -52,6 +52,16 @@ CHECKS = Group(
     "The check",
 )
 GROUPS = (FINDINGS, NUMBERS, FORENSICS, TABLES, CHECKS)
+OWN = (
+    replace(FINDINGS, column="The claim says"),
+    Group(
+        "numbers", "The numbers", "Does the metric give the number that the claim states?", "The claim says"
+    ),
+    replace(FORENSICS, heading="Where an artifact comes from"),
+    Group("tables", "Statements that need no model", "Arithmetic on given numbers.", "The claim says"),
+    CHECKS,
+)
+"""The same for claims that are no paper's."""
 
 LONGEST_NAME, MOST_LISTED = 64, 3
 """Of a measurement in a cell, in letters; and of parts that are told one by one."""
@@ -90,6 +100,11 @@ def group_of(entry: Entry) -> Group:
     if entry["kind"] == "exact":
         return TABLES if entry["model"] is None else CHECKS
     return {"means": FINDINGS, "reproduces": NUMBERS, "forensic": FORENSICS}[entry["kind"]]
+
+
+def groups(report: Mapping[str, Any]) -> tuple[Group, ...]:
+    """The kinds of claims, worded for a paper's or for claims of one's own."""
+    return GROUPS if report["run"].get("paper") else OWN
 
 
 def section(entry: Entry) -> str:

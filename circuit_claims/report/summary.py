@@ -9,29 +9,32 @@ from circuit_claims.report.plain import CHECKS, FINDINGS, NUMBERS, VERDICTS, bri
 from circuit_claims.report.wording import Entry
 
 NOUNS = ("artifact", "error")
+ABSENT = "not applicable"
 FEW = 2
 """Statements that a paragraph can name."""
 
 
 def paragraph(report: Mapping[str, Any]) -> list[str]:
-    """Its sentences: each model's, the paper's own tables, and whether the instrument can be trusted."""
+    """Its sentences: each model's, those that need no model, and whether the instrument can be trusted."""
     claims = report["claims"]
     models = [model["name"] for model in report["models"] if any(e["model"] == model["name"] for e in claims)]
-    headline = (report["run"].get("paper") or {}).get("headline", ())
+    paper = report["run"].get("paper")
     told = [
-        _model(
-            name, [e for e in claims if e["model"] == name], headline, first=at == 0, alone=len(models) == 1
-        )
+        _model(name, [e for e in claims if e["model"] == name], paper, first=at == 0, alone=len(models) == 1)
         for at, name in enumerate(models)
     ]
-    return [*told, *_tables([e for e in claims if e["model"] is None]), *_checks(claims)]
+    return [*told, *_tables([e for e in claims if e["model"] is None], paper), *_checks(claims)]
 
 
-def _model(name: str, mine: Sequence[Entry], headline: Sequence[str], *, first: bool, alone: bool) -> str:
-    findings = [entry for entry in mine if group_of(entry) is FINDINGS]
+def _model(
+    name: str, mine: Sequence[Entry], paper: Mapping[str, Any] | None, *, first: bool, alone: bool
+) -> str:
+    applicable = [entry for entry in mine if entry["verdict"] != ABSENT]
+    findings = [entry for entry in applicable if group_of(entry) is FINDINGS]
+    headline = (paper or {}).get("headline", ())
     main = [entry for key in headline for entry in findings if entry["key"] == key]
-    numbers = [entry for entry in mine if group_of(entry) is NUMBERS]
-    whose = "the paper’s " if first else ""
+    numbers = [entry for entry in applicable if group_of(entry) is NUMBERS]
+    whose = "the paper’s " if first and paper else ""
     told = []
     if main:
         what = f"{whose}{_count(main, 'main finding')}"
@@ -45,17 +48,22 @@ def _model(name: str, mine: Sequence[Entry], headline: Sequence[str], *, first: 
     elif findings:
         what = f"{whose}{_count(findings, 'finding')}"
         told.append(f"{_of(findings, what)}{_rest(findings, causes=alone)}")
-    if numbers:
+    if numbers and paper:
         held = len(_supported(numbers))
         what = f"{'its ' if first and findings else ''}{_count(numbers, 'published number')}"
         if len(numbers) == 1:
             told.append(f"{what} {'is' if held else 'is not'} reproduced")
         else:
             told.append(f"{held or 'none'} of {what} {_are(held)} reproduced")
+    elif numbers:
+        told.append(f"{_of(numbers, _count(numbers, 'number'))}{_rest(numbers, causes=alone)}")
     if not told:
-        counts = {word: sum(entry["verdict"] == word for entry in mine) for word in VERDICTS}
+        counts = {word: sum(entry["verdict"] == word for entry in applicable) for word in VERDICTS}
         said = wording.listed(f"{count} {word}" for word, count in counts.items() if count)
-        told.append(f"of {_count(mine, 'claim')}: {said}")
+        told += [f"of {_count(applicable, 'claim')}: {said}"] if said else []
+    absent = len(mine) - len(applicable)
+    if absent:
+        told.append(f"{counted(absent, 'claim')} {'does' if absent == 1 else 'do'} not apply")
     return f"On {name}, {'; '.join(told)}."
 
 
@@ -71,7 +79,8 @@ def _of(entries: Sequence[Entry], what: str) -> str:
     """``3 of the paper’s 9 main findings hold``, ``the paper’s 1 main finding does not hold``."""
     held = len(_supported(entries))
     if len(entries) == 1:
-        return f"{what} {'holds' if held else 'does not hold'}"
+        is_open = entries[0]["verdict"] == "inconclusive"
+        return f"{what} {'holds' if held else 'is left open' if is_open else 'does not hold'}"
     return f"{held or 'none'} of {what} {_hold(held)}"
 
 
@@ -104,18 +113,24 @@ def _rest(entries: Sequence[Entry], *, causes: bool) -> str:
     return f", {wording.listed(told)}" if told else ""
 
 
-def _tables(tables: Sequence[Entry]) -> Iterator[str]:
-    if tables:
-        held = len(_supported(tables))
+def _tables(tables: Sequence[Entry], paper: object) -> Iterator[str]:
+    held = len(_supported(tables))
+    if tables and paper:
         yield f"The paper's text agrees with its own tables in {held} of {_count(tables, 'statement')}."
+    elif tables:
+        yield f"{_of(tables, _count(tables, 'statement'))}, without a model.".capitalize()
 
 
 def _checks(claims: Sequence[Entry]) -> Iterator[str]:
     """Whether the instrument reads what it says: on every model, or on which it does not."""
-    checks = [entry for entry in claims if group_of(entry) is CHECKS]
+    every = [entry for entry in claims if group_of(entry) is CHECKS]
+    checks = [entry for entry in every if entry["verdict"] != ABSENT]
     failing = [entry for entry in checks if entry["verdict"] != "supported"]
     if checks and not failing:
-        yield "All checks of the instrument hold."
+        which = (
+            "All checks of the instrument" if checks == every else "The checks of the instrument that apply"
+        )
+        yield f"{which} hold."
     for model in dict.fromkeys(entry["model"] for entry in failing):
         lost = sum(entry["model"] == model for entry in failing)
         total = sum(entry["model"] == model for entry in checks)

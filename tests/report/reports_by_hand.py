@@ -73,8 +73,8 @@ def quantified(id: str, *observed: Evidence, expectation: Expectation) -> Findin
     return Finding(claim, "organism", whole, NO_RECORD, tuple(parts), len(parts))
 
 
-def unjudged(id: str, outcome: Outcome, why: str) -> Finding:
-    claim, verdict = a_claim(id), Verdict(outcome, str(outcome), why)
+def unjudged(id: str, outcome: Outcome, why: str, kind: str = "reproduces") -> Finding:
+    claim, verdict = a_claim(id, kind), Verdict(outcome, str(outcome), why)
     return Finding(claim, "organism", verdict, NO_RECORD, (Result(planned(claim), verdict),), 1)
 
 
@@ -120,3 +120,36 @@ def every_verdict() -> list[Finding]:
 
 def a_report(findings: list[Finding] | None = None) -> dict[str, Any]:
     return build(every_verdict() if findings is None else findings, RUN, [MODEL])
+
+
+def a_large_report() -> dict[str, Any]:
+    """As large as the paper on three models: 120 claims of 32 pairs, controls, curves and a headline."""
+    models = [{**MODEL, "name": name} for name in ("one", "two", "three")]
+    findings = []
+    for model in models:
+        for at in range(120):
+            values = [0.4 + 0.01 * ((at * 7 + pair * 13) % 40) for pair in range(32)]
+            controls = tuple(control([value - 0.1 * other for value in values]) for other in range(4))
+            figure = _curve(at) if at % 3 == 0 else None
+            observed = evidence(values, controls=controls, figure=figure)
+            kind = ("means", "reproduces", "exact")[at % 3]
+            asked = above(0.3 + 0.1 * (at % 4))
+            findings.append(judged(f"claim-{at}", observed, asked, kind=kind, model=model["name"]))
+    main = [f"claim-{at}/means" for at in range(0, 27, 3)]
+    paper = {"title": "A paper", "identifier": "arXiv 0", "headline": main}
+    return build(findings, {**RUN, "paper": paper}, models)
+
+
+def _curve(at: int) -> dict[str, Any]:
+    """A curve of its own: equal figures are drawn once."""
+    series = [
+        {"name": name, "role": role, "values": [0.1 * at + layer for layer in range(12)]}
+        for name, role in (("the claim", "claim"), ("a control", "control"))
+    ]
+    return {
+        "kind": "curve",
+        "title": f"Curve {at}",
+        "x": {"label": "layer", "values": list(range(12))},
+        "y": {"label": "recovery", "unit": "fraction"},
+        "series": series,
+    }

@@ -9,10 +9,10 @@ import pytest
 from claims_by_hand import ONE_TO_FIVE, evidence
 from matplotlib.figure import Figure
 from PIL import Image
-from reports_by_hand import MODEL, RUN, a_report, judged, quantified
+from reports_by_hand import MODEL, RUN, a_report, fractions, judged, quantified
 
 from circuit_claims import Report
-from circuit_claims.judge.expectation import above, between
+from circuit_claims.judge.expectation import above, below, between
 from circuit_claims.report import derived, figures
 from circuit_claims.report.drawn import drawn
 from circuit_claims.report.schema import build, write
@@ -182,10 +182,24 @@ def test_a_report_in_a_notebook_shows_itself_and_its_figures(tmp_path):
     assert report.figures("mlp_out-norm/reproduces") == []
 
 
+@pytest.mark.parametrize(("expectation", "open_side"), [(below(0.95), 0), (above(0.25), 1)])
+def test_the_open_side_of_an_asserted_range_reaches_to_the_edge(expectation, open_side):
+    """Below 95 % is not from the smallest value to 95 %."""
+    made = Report(build([judged("a", fractions(0.6, 0.7, 0.8, 0.65, 0.75), expectation)], RUN, [MODEL]))
+    axes = made.intervals("a/reproduces").axes[0]
+    (band,) = axes.patches
+    ends = (band.get_x(), band.get_x() + band.get_width())
+    assert ends[open_side] == pytest.approx(axes.get_xlim()[open_side])
+    assert ends[1 - open_side] == pytest.approx((0.95, 0.25)[open_side])
+    assert axes.get_xlim()[0] < min(0.25 if open_side else 0.6, 0.6)
+
+
 def test_figures_that_a_report_does_not_have_are_refused_by_name():
     report = Report(a_report())
-    with pytest.raises(ValueError, match="the report has no recoveries by norm ratio on organism"):
+    with pytest.raises(ValueError, match="the report has no recoveries in several layers on organism"):
         report.recovery_by_layer()
+    with pytest.raises(ValueError, match="the report has no recoveries by cosine on organism"):
+        report.recovery_by_layer(metric="cosine")
     with pytest.raises(ValueError, match="the report has no claim 'nothing/means'"):
         report.intervals("nothing/means")
 

@@ -195,7 +195,7 @@ def test_the_same_report_is_the_same_page():
 
 
 def test_a_report_without_claims_is_a_page():
-    assert "0 claims of a paper" in paged([]).text
+    assert "0 claims, judged" in paged([]).text
 
 
 # The first screen -----------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def unescaped(text):
 def test_verdicts_come_first_then_the_reasons():
     text = unescaped(render(a_report()))
     assert text.startswith("# Claims, judged\n\n12 claims: 1 supported, 5 refuted (1 as recorded)")
-    assert text.index("## The published numbers") < text.index("## Why") < text.index("### ✗ ")
+    assert text.index("## The numbers") < text.index("## Why") < text.index("### ✗ ")
     assert "| An MLP recovers 42 %. | ✓ **supported**<br>found 3704, needs more than 1 |" in text
     assert "Against the record: recorded supported, now refuted (recorded 0.6123, now -0.1234)" in text
     assert "Reason on record: a person's reason" in text

@@ -2,11 +2,12 @@
 
 import pytest
 from claims_by_hand import ONE_TO_FIVE, control, evidence, finding
-from reports_by_hand import MODEL, RUN, a_report, fractions, judged, quantified
+from reports_by_hand import MODEL, RUN, a_report, fractions, judged, quantified, unjudged
 
 from circuit_claims.judge.expectation import above, anything, below, between, exactly, negligible
 from circuit_claims.report import html, markdown, plain, summary, wording
 from circuit_claims.report.schema import build
+from circuit_claims.types import Outcome
 
 
 def one(made):
@@ -25,9 +26,40 @@ def some_findings(model="organism"):
     ]
 
 
+PAPERS = {**RUN, "paper": {"title": "A paper", "identifier": "arXiv 0"}}
+
+
+def test_claims_of_ones_own_are_no_papers():
+    open_one = judged("g", evidence([0.4, 0.6, 0.5, 0.45, 0.55]), above(0.5), kind="means")
+    assert summary.paragraph(build([open_one], RUN, [MODEL])) == [
+        "On organism, 1 finding is left open, 1 is inconclusive."
+    ]
+    tables = judged("f", evidence([0.6]), above(0.95), kind="exact", model="")
+    absent = [unjudged("h", Outcome.NOT_APPLICABLE, "no such layer", kind) for kind in ("means", "exact")]
+    told = summary.paragraph(build([*some_findings(), tables, *absent], RUN, [MODEL]))
+    assert told == [
+        "On organism, 1 of 3 findings holds, 2 are refuted (1 because the number lies elsewhere, "
+        "1 because controls show it as well); 1 number does not hold, 1 is refuted (1 because the number "
+        "lies elsewhere); 2 claims do not apply.",
+        "1 statement does not hold, without a model.",
+        "The checks of the instrument that apply hold.",
+    ]
+    assert "paper" not in " ".join(told)
+
+
+def test_a_page_of_ones_own_claims_names_no_paper():
+    for page in (
+        markdown.render(build(some_findings(), RUN, [MODEL])),
+        html.render(build(some_findings(), RUN, [MODEL])),
+    ):
+        assert "paper says" not in page
+        assert "published number" not in page.lower().split("<style")[0]
+        assert "the paper" not in page.lower()
+
+
 def test_the_paragraph_counts_what_holds_and_why_the_rest_does_not():
     tables = judged("f", evidence([0.6]), above(0.95), kind="exact", model="")
-    assert summary.paragraph(build([*some_findings(), tables], RUN, [MODEL])) == [
+    assert summary.paragraph(build([*some_findings(), tables], PAPERS, [MODEL])) == [
         "On organism, 1 of the paper’s 3 findings holds, 2 are refuted (1 because the number lies elsewhere, "
         "1 because controls show it as well); its 1 published number is not reproduced.",
         "The paper's text agrees with its own tables in 0 of 1 statement.",
@@ -38,7 +70,7 @@ def test_the_paragraph_counts_what_holds_and_why_the_rest_does_not():
 def test_several_models_have_a_sentence_each():
     findings = [*some_findings("one"), *some_findings("two")]
     models = [{**MODEL, "name": name} for name in ("one", "two", "not judged")]
-    assert summary.paragraph(build(findings, RUN, models))[:2] == [
+    assert summary.paragraph(build(findings, PAPERS, models))[:2] == [
         "On one, 1 of the paper’s 3 findings holds, 2 are refuted; its 1 published number is not reproduced.",
         "On two, 1 of 3 findings holds, 2 are refuted; 1 published number is not reproduced.",
     ]
