@@ -34,12 +34,23 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: error: {message}{hint}\n")
 
 
+class _Version(argparse.Action):
+    """Print the installed version; read when it is asked for, and not at every start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"circuit-claims {version('circuit-claims')}")
+        parser.exit()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = _Parser(
         prog="circuit-claims",
         description="Findings about circuits inside a model, as tests. Run them with `pytest claims/`.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version, and end")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS.values():
         command.add_parser(commands)

@@ -54,6 +54,31 @@ def test_claims_are_named_with_scope_statement_and_source():
     assert "E1 section 3" in done.stdout
 
 
+def test_claims_that_are_here_are_listed(tmp_path):
+    assert main(["init", str(tmp_path / "mine")]) == 0
+    listed = {
+        words: subprocess.run(
+            [sys.executable, "-m", "circuit_claims.cli", "list", "claims", *words],
+            cwd=tmp_path / "mine",
+            capture_output=True,
+            text=True,
+        ).stdout
+        for words in ((), ("--builtin",))
+    }
+    assert "mlp-recovers-half/means" in listed[()]
+    assert "mlp-sufficient-100" not in listed[()]
+    assert "mlp-sufficient-100/reproduces" in listed["--builtin",]
+
+
+def test_the_version_is_the_installed_one(capsys):
+    from importlib.metadata import version
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"circuit-claims {version('circuit-claims')}\n"
+
+
 def test_a_folder_without_claims_is_told(tmp_path):
     done = run("list", "claims", str(tmp_path))
     assert done.returncode == USAGE

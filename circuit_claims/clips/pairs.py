@@ -47,7 +47,7 @@ from pathlib import Path
 
 from circuit_claims.clips.errors import ManifestError
 from circuit_claims.clips.hashing import file_sha256
-from circuit_claims.clips.remote import SCHEME, RemoteClip, RemoteError
+from circuit_claims.clips.remote import SCHEME, RemoteClip, RemoteError, require_no_other_scheme
 from circuit_claims.clips.sampling import Sampling
 from circuit_claims.clips.seconds import in_words
 from circuit_claims.clips.table import Table, read_toml
@@ -303,6 +303,10 @@ def _clip(table: Table, outside: bool, sampling: Sampling) -> ClipFile:
     sha256, start = table.text("sha256").lower(), start_of(table, sampling)
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise table.error("sha256", "has to be 64 hexadecimal digits; `sha256sum` prints them")
+    try:
+        require_no_other_scheme(table.text("file"))
+    except RemoteError as fault:
+        raise table.error("file", str(fault)) from None
     if table.text("file").startswith(SCHEME):
         try:
             remote = RemoteClip.parse(table.text("file"), table.text("revision"))

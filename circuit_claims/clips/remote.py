@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 SCHEME = "hf://"
+OTHER_SCHEMES = ("http://", "https://", "s3://", "gs://", "ftp://", "file://")
 REACH_S = 5.0
 """Seconds to wait for an answer of the hub."""
 
@@ -150,3 +151,12 @@ def _offline(repository: str, file: str, revision: str | None, error: Exception)
         f"({reason}); where there is a network run `hf download --repo-type dataset {repository} {file}{at}` "
         "and bring the cache here (HF_HOME names it), or download it into a folder and name the file instead"
     )
+
+
+def require_no_other_scheme(named: str) -> None:
+    """Refuse a clip by a URL that is not the hub's. Raises RemoteError, which says what to do."""
+    if named.lower().startswith(OTHER_SCHEMES):
+        raise RemoteError(
+            f"{named:.120}: a clip is a file, or lies on the hub (hf://datasets/OWNER/NAME/path.mp4); "
+            "download it, and name the file"
+        )

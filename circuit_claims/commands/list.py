@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from circuit_claims.commands.pair import rows
+from circuit_claims.commands.pair import manifest_here, rows
 from circuit_claims.commands.tables import print_table
 
 
@@ -21,7 +21,12 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("list", help="name the models, claims, pairs or questions there are")
     parser.add_argument("what", choices=("models", "claims", "pairs", "questions"))
     parser.add_argument("--circuit-pairs", metavar="FILE", help="the manifest to list pairs of")
-    parser.add_argument("folder", nargs="?", type=Path, help="where claims are (default: claims/)")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="where claims are (default: those that are here)"
+    )
+    parser.add_argument(
+        "--builtin", action="store_true", help="the package's own claims or pairs, where others are here too"
+    )
 
 
 def faults() -> tuple[type[Exception], ...]:
@@ -66,14 +71,18 @@ def _models(_options: argparse.Namespace) -> int:
 def _claims(options: argparse.Namespace) -> int:
     import pytest
 
-    from circuit_claims.organisms.registry import beside
+    from circuit_claims.organisms.registry import beside, pairs_of, resolve
 
-    folder = options.folder or beside("claims")
+    here = None if options.builtin else _claims_here()
+    folder = options.folder or here or beside("claims")
+    _say_whose("claims", options.folder or here, options)
     collector = _Collector()
     # The package is imported already, which pytest would warn of, and a strict project would fail on.
     quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    # Claims can be named before there is a pair to judge them on.
+    pairs = f"--circuit-pairs={pairs_of(resolve('organism'))}"
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-        status = pytest.main([str(folder), "--collect-only", *quiet], plugins=[collector])
+        status = pytest.main([str(folder), "--collect-only", pairs, *quiet], plugins=[collector])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not collector.claims:
         raise NoClaims(f"{folder}: no claims could be collected; `pytest --collect-only {folder}` says why")
     print_table(("claim", "scope", "statement", "source"), list(collector.claims.values()))
@@ -105,5 +114,29 @@ def _pairs(options: argparse.Namespace) -> int:
     named = options.circuit_pairs
     if named == PAPER:
         named = paper_manifest(Path(".circuit-cache"))
+    here = manifest_here(None)
+    if not named and here.exists() and not options.builtin:
+        named = here
+    _say_whose("pairs", named, options)
     rows(load_pairs(named or pairs_of(resolve("organism"))))
     return 0
+
+
+def _claims_here() -> Path | None:
+    """Where the user stands, if there are files of claims; their `claims/`, if that has some."""
+    for folder in (Path(), Path("claims")):
+        if any(folder.glob("*.claims.toml")) or any(
+            "@claim" in _text(file) for file in folder.glob("test_*.py")
+        ):
+            return folder
+    return None
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def _say_whose(what: str, found: object, options: argparse.Namespace) -> None:
+    """Say that these are the package's own, where nobody asked for them."""
+    if not found and not options.builtin:
+        print(f"The package's own {what}: none are here.")

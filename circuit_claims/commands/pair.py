@@ -1,4 +1,4 @@
-"""``circuit-claims pair add | check | list``: clips become pairs that claims can be judged on."""
+"""``circuit-claims pair add | remove | check | list``: clips become pairs that claims can be judged on."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ JITTER = 2
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's sub-commands."""
-    pair = commands.add_parser("pair", help="add a pair of clips, check all pairs, or list them")
-    doing = pair.add_subparsers(dest="doing", required=True, metavar="add|check|list")
+    pair = commands.add_parser("pair", help="add or remove a pair of clips, check all pairs, or list them")
+    doing = pair.add_subparsers(dest="doing", required=True, metavar="add|remove|check|list")
     adding = doing.add_parser("add", help="check two clips and write them into the manifest")
     adding.add_argument("name", metavar="NAME", help="what the pair is called, such as golf-putt-1")
     adding.add_argument("success", metavar="SUCCESS", help="the clip in which the action succeeds")
@@ -75,9 +75,11 @@ def add_parser(commands: Any) -> None:
     adding.add_argument("--model", metavar="NAME", help="also say how this model labels the two clips")
     adding.add_argument("--reference", action="store_true", help="name the clips where they are; copy none")
     adding.add_argument("--strip", type=Path, metavar="FILE", help="where the frame strip goes (a PNG)")
+    removing = doing.add_parser("remove", help="take pairs out of the manifest; their clips stay")
+    removing.add_argument("names", nargs="+", metavar="NAME", help="what the pair is called")
     checking = doing.add_parser("check", help="decode every clip, and compare it with the manifest")
     listing = doing.add_parser("list", help="name the pairs of the manifest")
-    for parser in (adding, checking, listing):
+    for parser in (adding, removing, checking, listing):
         parser.add_argument(
             "--circuit-pairs",
             metavar="FILE",
@@ -132,9 +134,10 @@ def _step(text: str) -> Decimal:
 def run(options: argparse.Namespace) -> int:
     """Run the command. Raises what `faults()` names."""
     from circuit_claims.commands.pair_add import add_pair
+    from circuit_claims.commands.pair_remove import remove_pairs
 
-    manifest = _manifest(options.circuit_pairs)
-    doing = {"add": add_pair, "check": _check, "list": _list}
+    manifest = manifest_here(options.circuit_pairs)
+    doing = {"add": add_pair, "remove": remove_pairs, "check": _check, "list": _list}
     return doing[options.doing](manifest, options)
 
 
@@ -148,7 +151,7 @@ def faults() -> tuple[type[Exception], ...]:
     return ClipError, ManifestError, RemoteError, SamplingError, ModelError
 
 
-def _manifest(named: str | None) -> Path:
+def manifest_here(named: str | None) -> Path:
     """The manifest that was named, or the one that is here."""
     if named:
         return Path(named)

@@ -87,8 +87,9 @@ def _inspected(named: str, sampling: Sampling, start: int | Decimal, decoder: De
     """Find, fetch and look at a clip."""
     from circuit_claims.clips.adding import NewClip
     from circuit_claims.clips.inspecting import inspect
-    from circuit_claims.clips.remote import SCHEME, pinned
+    from circuit_claims.clips.remote import SCHEME, pinned, require_no_other_scheme
 
+    require_no_other_scheme(named)
     remote = pinned(named) if named.startswith(SCHEME) else None
     path = Path(named) if remote is None else remote.fetch()
     moved = start - sampling.start

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from circuit_claims.cli import USAGE, main
+from circuit_claims.clips.errors import ManifestError
 from circuit_claims.clips.pairs import load_pairs, verify_hashes
 from circuit_claims.organisms.encode import encode
 
@@ -173,6 +174,61 @@ def test_a_control_of_ones_own(here):
     assert add("--control", "other-clip", failure="../clips/small.mp4") == 0
     (pair,) = load_pairs("pairs.toml").pairs
     assert (pair.kind, pair.control) == ("control", "other-clip")
+
+
+def test_a_pair_is_removed_and_its_clips_stay(here, capsys):
+    assert add("--make-control") == 0
+    manifest = Path("pairs.toml")
+    manifest.write_text(manifest.read_text().replace("[[pair]]", "# mine\n[[pair]]", 1))
+    before = {path: path.read_bytes() for path in Path("clips").iterdir()}
+    capsys.readouterr()
+    assert main(["pair", "remove", "golf-1-noise"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "removed golf-1-noise from pairs.toml; 1 pair left\nno pair uses these clips now, and"
+    )
+    assert [pair.name for pair in load_pairs(manifest).pairs] == ["golf-1"]
+    assert "# mine" in manifest.read_text(), "comments are kept"
+    assert {path: path.read_bytes() for path in Path("clips").iterdir()} == before
+    assert main(["pair", "remove", "golf-1"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "removed golf-1 from pairs.toml; 0 pairs left"
+    with pytest.raises(ManifestError, match="there is none yet; add one: circuit-claims pair add"):
+        load_pairs(manifest)
+    assert add() == 0, "a pair can be added again"
+
+
+def test_a_pair_that_is_not_there_removes_none(here, capsys):
+    assert add("--make-control") == 0
+    before = Path("pairs.toml").read_text()
+    capsys.readouterr()
+    assert main(["pair", "remove", "golf-1", "golf-2"]) == USAGE
+    assert capsys.readouterr().err == "pairs.toml: has no pair 'golf-2'; did you mean \"golf-1\"?\n"
+    assert Path("pairs.toml").read_text() == before
+
+
+@pytest.mark.parametrize("url", ["https://example.com/a.mp4", "s3://bucket/a.mp4"])
+def test_a_url_is_no_clip(here, capsys, url):
+    assert add(failure=url) == USAGE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{url}: a clip is a file, or lies on the hub")
+    assert line.endswith("download it, and name the file")
+    assert everything() == []
+    assert add() == 0
+    text = Path("pairs.toml").read_text()
+    Path("pairs.toml").write_text(re.sub(r'file = "[^"]*"', f'file = "{url}"', text, count=1))
+    assert main(["pair", "list"]) == USAGE
+    assert url in capsys.readouterr().err
+
+
+def test_what_is_listed_is_what_is_here(here, capsys):
+    assert main(["list", "pairs"]) == 0
+    assert capsys.readouterr().out.startswith("The package's own pairs: none are here.\n")
+    assert add() == 0
+    capsys.readouterr()
+    assert main(["list", "pairs"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["pair", "golf-1"]
+    assert main(["list", "pairs", "--builtin"]) == 0
+    assert "bowling-1" in capsys.readouterr().out
 
 
 def test_check_and_list(here, capsys):
