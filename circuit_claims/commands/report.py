@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from circuit_claims.report.frame import ROWS
+
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's sub-commands."""
@@ -19,6 +21,11 @@ def add_parser(commands: Any) -> None:
     command.add_argument(
         "--circuit-pairs", metavar="FILE", help="take the frames of the clips from this manifest"
     )
+    command.add_argument("--csv", type=Path, metavar="FILE", help="also write the numbers as a table")
+    command.add_argument(
+        "--by", choices=ROWS, default=ROWS[0], help="what a row of the table is (default: %(default)s)"
+    )
+    command.add_argument("--open", action="store_true", help="open the page in a browser")
     command.add_argument("-v", "--verbose", action="count", default=0, help="show supported claims and parts")
 
 
@@ -32,7 +39,9 @@ def faults() -> tuple[type[Exception], ...]:
 
 def run(options: argparse.Namespace) -> int:
     """Write the files, and print the table."""
+    from circuit_claims.files import write_whole
     from circuit_claims.report.files import write_beside
+    from circuit_claims.report.frame import to_csv
     from circuit_claims.report.reading import ReportError, read
     from circuit_claims.report.terminal import header, render
 
@@ -49,7 +58,19 @@ def run(options: argparse.Namespace) -> int:
         raise ReportError(
             f"{target.parent}: cannot be written to ({fault.strerror}); name a folder with --to"
         ) from None
+    if options.csv:
+        try:
+            write_whole(options.csv, to_csv(report, options.by))
+        except OSError as fault:
+            raise ReportError(f"{options.csv}: cannot be written ({fault.strerror}); name another") from None
+        written.append(options.csv)
     print(f"written: {', '.join(map(str, written))}")
+    if options.open:
+        import webbrowser
+
+        page = target.with_suffix(".html").resolve()
+        if not webbrowser.open(page.as_uri()):
+            print(f"no browser opened; the page is {page}")
     return 0
 
 

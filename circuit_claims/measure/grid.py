@@ -18,6 +18,7 @@ Stretch = tuple[float, float, bool]
 AXES = ("rows", "columns", "frames")
 PATCHES, READ = "patch tokens", "tokens read"
 HOW = 'write "rows 0 to 6, columns 2 to 9, frames 50 % to 100 %", or some of the three'
+_BEGINS = re.compile(rf"\s*({'|'.join(AXES)})\s+\d")
 _STRETCH = re.compile(r"(\w+) (\d+(?:\.\d+)?)( ?%)? to (\d+(?:\.\d+)?)( ?%)?")
 
 
@@ -113,4 +114,4 @@ def parse_region(text: str) -> Region:
 
 def is_own_region(text: object) -> bool:
     """Whether a text means to name a region by rows, columns or frames."""
-    return isinstance(text, str) and text.strip().partition(" ")[0] in AXES
+    return isinstance(text, str) and _BEGINS.match(text) is not None

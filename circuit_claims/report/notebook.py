@@ -14,7 +14,9 @@ from circuit_claims.report import wording
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
+    from circuit_claims.report.frame import By
     from circuit_claims.report.style import Frames
 
 
@@ -54,6 +56,16 @@ class Report:
         from circuit_claims.report.html import render
 
         return render(self.plain, frames)
+
+    def to_frame(self, by: "By" = "measurement") -> "DataFrame":
+        """The report as a pandas frame: a row for each measurement, or with `by="pair"` for each pair.
+
+        Raises:
+            ImportError: pandas is not installed (`circuit-claims[frame]`).
+        """
+        from circuit_claims.report.frame import to_frame
+
+        return to_frame(self.plain, by)
 
     def recovery_by_layer(self, model: str | None = None, metric: str | None = None) -> "Figure":
         """Recovery by layer beside the paper's tables, of the first model and by the claims' metric."""

@@ -20,7 +20,8 @@ from circuit_claims.clips.pairs import load_pairs
 from circuit_claims.measure.assay import Assay, Bench
 from circuit_claims.measure.circuit import Circuit
 from circuit_claims.measure.controls import NECESSITY
-from circuit_claims.measure.grid import parse_region, tubelet_cells
+from circuit_claims.measure.grid import is_own_region, parse_region, tubelet_cells
+from circuit_claims.measure.questions.regions import NAMED
 from circuit_claims.measure.store import Store
 from circuit_claims.models.residual import run
 from circuit_claims.models.sites import attn_out, mlp_out, resid_post
@@ -114,6 +115,13 @@ def test_baselines_and_the_outcome(small: Circuit) -> None:
     all_of_it = small.without_region("rows 0 % to 100 %", of="outcome")
     mean = sum(all_of_it.values) / len(all_of_it.values)
     assert mean == pytest.approx(-1.0, abs=CLOSE), "both clips are the same then"
+
+
+def test_a_named_region_is_no_rows_columns_or_frames(small: Circuit) -> None:
+    """`frames around it` begins like one."""
+    assert not [name for name in NAMED if is_own_region(name)]
+    for name in NAMED:
+        assert small.without_region(name).values
 
 
 @given(
